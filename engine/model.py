@@ -8,7 +8,7 @@ per second, times are seconds of the engine's monotonic clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,11 +26,12 @@ class Digest:
     hex: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """One file to fetch; what is None is taken from the engine's Config."""
 
     url: str
+    _: KW_ONLY
     directory: Path | None = None
     name: str | None = None
     """The file name to use instead of the one the server or the URL gives."""

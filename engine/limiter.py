@@ -1,0 +1,108 @@
+"""How fast bytes may come: a token bucket that holds connections back exactly.
+
+A body asks before it keeps what the network gave it. Told no, it pauses its
+connection and is resumed when tokens return, first come first served, so that
+many lanes share the rate evenly. The rate may change while they wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+REFILL = 0.01
+"""Seconds between refills; finer than this the loop's own jitter shows."""
+BURST = 0.05
+"""Seconds of rate that may pile up while the loop is late: 1 % of five seconds."""
+
+
+class TokenBucket:
+    """Tokens are bytes; the last taker may go into debt, the next one waits."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self._tokens = 0.0
+        self._last = now
+
+    def has_tokens(self, now: float) -> bool:
+        if now > self._last:
+            gained = (now - self._last) * self.rate
+            self._tokens = min(self._tokens + gained, self.rate * BURST)
+            self._last = now
+        return self._tokens > 0
+
+    def take(self, size: int) -> None:
+        self._tokens -= size
+
+
+class Limiter:
+    """A live limit on bytes per second; under a parent, both limits hold."""
+
+    def __init__(self, rate: float | None = None, parent: Limiter | None = None):
+        self._parent = parent
+        self._bucket: TokenBucket | None = None
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._serving = False
+        self.denied = 0
+        """How often somebody was told to wait; grows while the limit binds."""
+        self.rate = rate
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes per second, or None where nothing is limited."""
+        return self._bucket.rate if self._bucket else None
+
+    @rate.setter
+    def rate(self, rate: float | None) -> None:
+        if rate is None:
+            self._bucket = None
+        elif self._bucket is None:
+            self._bucket = TokenBucket(rate, monotonic())
+        else:
+            self._bucket.rate = rate
+        self._serve()
+
+    def admit(self, size: int, resume: Callable[[], None]) -> bool:
+        """Take `size` tokens, or say no and call `resume` when it is time to ask again."""
+        bucket = self._bucket
+        if bucket is not None and not self._is_free(bucket):
+            self._queue(resume)
+            return False
+        if self._parent is not None and not self._parent.admit(size, resume):
+            return False
+        if bucket is not None:
+            bucket.take(size)
+        return True
+
+    def close(self) -> None:
+        self._waiting.clear()
+        if self._timer:
+            self._timer.cancel()
+
+    def _is_free(self, bucket: TokenBucket) -> bool:
+        first_in_line = self._serving or not self._waiting
+        return first_in_line and bucket.has_tokens(monotonic())
+
+    def _queue(self, resume: Callable[[], None]) -> None:
+        self.denied += 1
+        self._waiting.append(resume)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(REFILL, self._serve)
+
+    def _serve(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        self._serving = True
+        for _ in range(len(self._waiting)):
+            if self._bucket and not self._bucket.has_tokens(monotonic()):
+                break
+            self._waiting.popleft()()
+        self._serving = False
+        if self._waiting and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(REFILL, self._serve)
