@@ -4,8 +4,73 @@
         async with engine.stream(["https://example.org/a.gz"]) as files:
             async for name, blocks in files:
                 async for block in blocks: ...
-        job = engine.add(JobSpec(url="https://example.org/b.gz"))
+        job = engine.add(JobSpec("https://example.org/b.gz"))
         await engine.wait(job)
 
 It prints nothing, installs no signal handler and keeps no global state.
 """
+
+from engine.config import Config, check_url, parse_size
+from engine.digest import algorithm_named, parse_digest
+from engine.engine import Engine
+from engine.errors import (
+    ChangedError,
+    HydraError,
+    IntegrityError,
+    LocalError,
+    NetworkError,
+    ReaderGoneError,
+    RefusedError,
+    UsageError,
+)
+from engine.model import (
+    Bottleneck,
+    Digest,
+    EngineSnapshot,
+    Event,
+    EventKind,
+    FrontSnapshot,
+    HashSnapshot,
+    JobId,
+    JobSnapshot,
+    JobSpec,
+    JobState,
+    LaneSnapshot,
+    LaneState,
+    WindowChange,
+    WindowSnapshot,
+)
+from engine.ranges import ByteRange
+
+__all__ = [
+    "Bottleneck",
+    "ByteRange",
+    "ChangedError",
+    "Config",
+    "Digest",
+    "Engine",
+    "EngineSnapshot",
+    "Event",
+    "EventKind",
+    "FrontSnapshot",
+    "HashSnapshot",
+    "HydraError",
+    "IntegrityError",
+    "JobId",
+    "JobSnapshot",
+    "JobSpec",
+    "JobState",
+    "LaneSnapshot",
+    "LaneState",
+    "LocalError",
+    "NetworkError",
+    "ReaderGoneError",
+    "RefusedError",
+    "UsageError",
+    "WindowChange",
+    "WindowSnapshot",
+    "algorithm_named",
+    "check_url",
+    "parse_digest",
+    "parse_size",
+]

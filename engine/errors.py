@@ -46,8 +46,9 @@ class ReaderGoneError(HydraError):
 class Fault(HydraError):
     """One request went wrong in a way that another request may cure.
 
-    `retry_after` is what the server asked for, in seconds; `congestion` says
-    that asking with fewer connections may help.
+    `retry_after` is what the server asked for, in seconds. `unreachable` says
+    that nobody was there to talk HTTP with: before the first byte of a job that
+    is worth little patience. `final` is what it becomes when patience runs out.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class Fault(HydraError):
         *,
         status: int | None = None,
         retry_after: float | None = None,
-        congestion: bool = False,
+        unreachable: bool = False,
+        final: type[HydraError] = NetworkError,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
-        self.congestion = congestion
+        self.unreachable = unreachable
+        self.final = final

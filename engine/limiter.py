@@ -46,8 +46,7 @@ class Limiter:
         self._waiting: deque[Callable[[], None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._serving = False
-        self.denied = 0
-        """How often somebody was told to wait; grows while the limit binds."""
+        self._denials = 0
         self.rate = rate
 
     @property
@@ -64,6 +63,11 @@ class Limiter:
         else:
             self._bucket.rate = rate
         self._serve()
+
+    @property
+    def denials(self) -> int:
+        """How often somebody was told to wait; grows while a limit binds."""
+        return self._denials + (self._parent.denials if self._parent else 0)
 
     def admit(self, size: int, resume: Callable[[], None]) -> bool:
         """Take `size` tokens, or say no and call `resume` when it is time to ask again."""
@@ -87,7 +91,7 @@ class Limiter:
         return first_in_line and bucket.has_tokens(monotonic())
 
     def _queue(self, resume: Callable[[], None]) -> None:
-        self.denied += 1
+        self._denials += 1
         self._waiting.append(resume)
         if self._timer is None:
             loop = asyncio.get_running_loop()

@@ -18,6 +18,10 @@ JobId = int
 """Engine-wide number of a job, in the order of adding, from 1."""
 
 
+Header = tuple[str, str]
+"""A header field's name and value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Digest:
     """A hash value, and the name hashlib knows its algorithm by."""
@@ -36,7 +40,7 @@ class JobSpec:
     name: str | None = None
     """The file name to use instead of the one the server or the URL gives."""
     checksum: Digest | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[Header, ...] = ()
     """Extra request headers; they stay on the origin of `url`."""
     threads: int | None = None
     """Most lanes for this file; None lets the window find out."""

@@ -48,15 +48,21 @@ class Backoff:
         """Start the clock anew: the silence up to here was our own doing."""
         self._progress_at = now
 
-    def failed(self, now: float) -> float | None:
-        """Seconds to wait before asking again, or None to give up."""
+    def failed(self, now: float, patience: float | None = None) -> float | None:
+        """Seconds to wait before asking again, or None to give up.
+
+        `patience` replaces the seconds given at the start, for a failure that is
+        worth less of it.
+        """
         self._bytes = 0
-        if now - self._progress_at >= self._give_up_after:
+        patience = self._give_up_after if patience is None else patience
+        left = self._progress_at + patience - now
+        if left <= 0:
             return None
         if now >= self._storm_ends:
             self._storms += 1
             self._storm_ends = now + self._cap()
-        return self._random() * self._cap()
+        return min(self._random() * self._cap(), left)
 
     def _cap(self) -> float:
         return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(self._storms - 1, 10))

@@ -1,0 +1,105 @@
+"""What an engine may be told, checked once, with the units people write.
+
+Rates are decimal, sizes of ranges and buffers binary: `--limit 10` is ten
+million bytes a second, `--buffer 64` is 64 MiB. `K M G` are decimal, `Ki Mi Gi`
+binary, wherever they are typed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.errors import UsageError
+from engine.model import Header
+
+MIB = 1024 * 1024
+MOST_LANES = 128
+MOST_JOBS = 16
+GIVE_UP_AFTER = 300.0
+UNREACHABLE_FOR = 10.0
+"""Seconds for a host nobody has reached yet, unless --give-up-after was typed."""
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one engine; sizes in bytes, times in seconds."""
+
+    output: Path = Path("download")
+    threads: int | None = None
+    """Most lanes for one file; None lets the window find out."""
+    jobs: int | None = None
+    """Files at the same time; None admits files while lanes are free."""
+    min_chunk: int = MIB
+    stream_chunk: int = 5 * MIB
+    buffer: int = 64 * MIB
+    """Most memory that a stream may hold."""
+    limit: float | None = None
+    """Bytes per second, everything together."""
+    browser: str | None = "chrome120"
+    """Whose TLS and header fingerprint to show; None is plain curl."""
+    headers: tuple[Header, ...] = ()
+    cacert: Path | None = None
+    insecure: bool = False
+    give_up_after: float | None = None
+    """Seconds without progress; None is 300, and 10 before a host was ever reached."""
+    stall_timeout: float = 10.0
+    connect_timeout: float = 15.0
+
+    def __post_init__(self) -> None:
+        _between("threads", self.threads, 1, MOST_LANES)
+        _between("jobs", self.jobs, 1, MOST_JOBS)
+        _between("min_chunk", self.min_chunk, 64 * 1024, 1024 * MIB)
+        _between("stream_chunk", self.stream_chunk, 256 * 1024, 1024 * MIB)
+        _between("buffer", self.buffer, 4 * MIB, 64 * 1024 * MIB)
+        _between("limit", self.limit, 1, 1e12)
+        _between("give_up_after", self.give_up_after, 0, 1e9)
+        _between("stall_timeout", self.stall_timeout, 0.1, 1e6)
+        _between("connect_timeout", self.connect_timeout, 0.1, 1e6)
+        for header in self.headers:
+            check_header(header)
+
+
+def _between(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise UsageError(f"{name} is {value:g}; allowed is {low:g} to {high:g}")
+
+
+def check_header(header: Header) -> None:
+    """Refuse a header that would not survive the wire (RFC 9110 section 5)."""
+    name, value = header
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise UsageError(f"bad header name {name!r}")
+    if any(c in value for c in "\r\n\0"):
+        raise UsageError(f"bad value of header {name}: line breaks are not allowed")
+
+
+def check_url(url: str) -> None:
+    """Refuse what is not an http or https URL with a host."""
+    shown = url if len(url) <= 80 else url[:77] + "..."
+    if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+        raise UsageError(f"not a URL: {shown!r} has spaces or control characters")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # reading it is what checks it
+    except ValueError as error:
+        raise UsageError(f"not a URL: {shown!r}: {error}") from None
+    if not parts.scheme or "://" not in url:
+        raise UsageError(f"not a URL: {shown!r} has no scheme; try https://{shown}")
+    if parts.scheme.lower() not in {"http", "https"}:
+        raise UsageError(f"cannot fetch {shown!r}: only http and https are allowed")
+    if not parts.hostname:
+        raise UsageError(f"not a URL: {shown!r} has no host")
+
+
+def parse_size(text: str, unit: str = "") -> int:
+    """`64`, `1.5Gi`, `20M` in bytes; a bare number counts in `unit`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?(?:/s)?", text.strip().lower())
+    if match is None:
+        raise ValueError("a number is needed, with K, M, G or Ki, Mi, Gi behind it")
+    return int(float(match[1]) * _UNITS[match[2] or unit.lower()])

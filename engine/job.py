@@ -1,0 +1,471 @@
+"""One download from the first request to the verdict.
+
+`MOVES` is the whole life of a job; `_move` is the only place where its state
+changes, and a move that is not in the table raises and changes nothing. Pausing
+cancels the running task from outside: plan and sink stay, and running again
+goes on from them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from time import monotonic
+
+from engine.config import GIVE_UP_AFTER, UNREACHABLE_FOR, Config
+from engine.errors import Fault, HydraError, IntegrityError
+from engine.limiter import Limiter
+from engine.meter import Meter
+from engine.model import (
+    Block,
+    Bottleneck,
+    EventKind,
+    FrontSnapshot,
+    JobId,
+    JobSnapshot,
+    JobSpec,
+    JobState,
+    RemoteFile,
+)
+from engine.naming import name_for, sanitise
+from engine.plan import OPEN_END, Plan, Segment
+from engine.probe import probe
+from engine.ranges import ByteRange
+from engine.retry import CONGESTION, Backoff
+from engine.sinks import FileSink, StreamSink
+from engine.source import Source, mask
+from engine.transfer import LARGEST_SEGMENT, SMALLEST_LEASE, SegmentSize, Transfer
+from engine.transport import Response
+from engine.verify import Verifier
+from engine.window import Window
+
+HASHED_SEGMENT = 8 * 1024 * 1024
+"""While a hash follows the front, the front must not lie far behind."""
+
+_S = JobState
+MOVES: dict[JobState, frozenset[JobState]] = {
+    _S.QUEUED: frozenset({_S.PROBING, _S.PAUSED, _S.CANCELLED}),
+    _S.PROBING: frozenset({_S.RUNNING, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
+    _S.RUNNING: frozenset({_S.VERIFYING, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
+    _S.VERIFYING: frozenset({_S.DONE, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
+    _S.PAUSED: frozenset({_S.QUEUED, _S.CANCELLED}),
+    _S.DONE: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.CANCELLED: frozenset(),
+}
+
+Emit = Callable[[JobId, EventKind, str], None]
+
+
+class Job:
+    """A spec on its way; `run` is a task, everything else is called from outside."""
+
+    def __init__(
+        self,
+        id: JobId,  # noqa: A002  # it is the job's id
+        spec: JobSpec,
+        *,
+        config: Config,
+        source: Source,
+        limiter: Limiter,
+        window_of: Callable[[str], Window],
+        make_file: Callable[[str], FileSink],
+        stream: StreamSink | None,
+        verifier: Verifier | None,
+        emit: Emit,
+        count: Callable[[int], None],
+    ) -> None:
+        self.id = id
+        self.spec = spec
+        self.state = JobState.QUEUED
+        self.error: BaseException | None = None
+        self.verdict = ""
+        self.threads = spec.threads or config.threads
+        self.limiter = limiter
+        self.stream = stream
+        self.finished = asyncio.Event()
+        self.probed = asyncio.Event()
+        """Set once the name is known, or never will be."""
+        self.received = asyncio.Event()
+        """Set once every byte is here, or never will be."""
+        self._config = config
+        self._source = source
+        self._window_of = window_of
+        self._make_file = make_file
+        self._verifier = verifier
+        self._emit = emit
+        self._count = count
+        self._remote: RemoteFile | None = None
+        self._plan = Plan(None)
+        self._file: FileSink | None = None
+        self._transfer: Transfer | None = None
+        self._window: Window | None = None
+        self._meter = Meter(monotonic())
+        self._moved = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._denied_before = 0
+        self._throttled = False
+        self._emit(self.id, EventKind.QUEUED, mask(spec.url))
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id} {self.state} {self.name}: {self._plan}>"
+
+    @property
+    def name(self) -> str:
+        """As typed, or as the server named it, or as the URL looks."""
+        if self._file is not None:
+            return self._file.target.name
+        if self.spec.name:
+            return self.spec.name
+        if self._remote is not None:
+            return self._remote.name
+        return name_for(None, self.spec.url)
+
+    @property
+    def source_url(self) -> str:
+        """Where its next request goes."""
+        return self._source.url
+
+    # -- what others may do to it ---------------------------------------------
+
+    def pause(self) -> None:
+        """Stand still; the caller cancels the task."""
+        self._move(JobState.PAUSED)
+        self._emit(self.id, EventKind.PAUSED, "paused")
+
+    def resume(self) -> None:
+        """Back into the queue."""
+        self._move(JobState.QUEUED)
+        self._emit(self.id, EventKind.RESUMED, "resumed")
+
+    def cancel(self) -> None:
+        """Give up for good; the caller cancels the task."""
+        self._move(JobState.CANCELLED)
+        self._finish()
+
+    def may_become(self, state: JobState) -> bool:
+        return state in MOVES[self.state]
+
+    def set_threads(self, threads: int | None) -> None:
+        """Most lanes from now on; None lets the window find out."""
+        if self._window is not None:
+            self._window.resize(self.threads, threads, monotonic())
+        self.threads = threads
+        if self._transfer is not None:
+            self._transfer.threads = threads
+            self._transfer.poke()
+
+    def tick(self) -> None:
+        """Look up: time has passed, and something may have been limiting."""
+        self._throttled = self.limiter.denials > self._denied_before
+        self._denied_before = self.limiter.denials
+        if self._throttled and self._window is not None:
+            self._window.excuse("limit")
+        self.poke()
+
+    def poke(self) -> None:
+        """Something changed that may let lanes start."""
+        if self._transfer is not None:
+            self._transfer.poke()
+
+    # -- the life of a job ----------------------------------------------------
+
+    async def run(self) -> None:
+        """Download, verify, finish. Cancelled, it leaves everything to go on from."""
+        try:
+            await self._download()
+        except HydraError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001  # our bug; the other jobs go on
+            self._fail(error)
+        finally:
+            self._transfer = None
+            if self._window is not None:
+                self._window.part(self.threads)
+                self._window = None
+            if self._file is not None and self.state is not JobState.PAUSED:
+                await asyncio.shield(self._file.close())
+
+    async def batches(self) -> AsyncGenerator[list[Block]]:
+        """A streaming job's bytes, in order; hashed while the caller has them."""
+        assert self.stream is not None
+        async for batch in self.stream.batches():
+            hashing = self._verifier.feed(batch) if self._verifier else None
+            yield batch
+            if hashing is not None:
+                await hashing
+        self._drained.set()
+        await self.finished.wait()
+        if self.error is not None:
+            raise self.error
+
+    async def _download(self) -> None:
+        self._move(JobState.PROBING)
+        first = None
+        if self._remote is None:
+            first = await self._probe()
+        remote = self._remote
+        assert remote is not None
+        self._move(JobState.RUNNING)
+        self._join(remote.url)
+        await self._receive(remote, first)
+        self._move(JobState.VERIFYING)
+        self.verdict = await self._verify()
+        if self._file is not None:
+            await self._file.finish(_timestamp(remote.last_modified))
+        self._move(JobState.DONE)
+        self._emit(self.id, EventKind.DONE, f"{self.name}: {self.verdict}")
+        self._finish()
+
+    async def _probe(self) -> tuple[Segment, Response] | None:
+        """The first request; asked again for as long as patience lasts."""
+        backoff = self._backoff()
+        first = ByteRange(0, self._sizes().most)
+        while True:
+            window = self._join(self._source.url)
+            await asyncio.sleep(window.closed_for(monotonic()))
+            window.enter()
+            try:
+                remote, response = await probe(self._source, first)
+            except Fault as fault:
+                await self._nap(backoff, fault, window)
+                continue
+            finally:
+                window.leave()
+            return self._learn(remote, response, first)
+
+    def _learn(
+        self, remote: RemoteFile, response: Response, first: ByteRange
+    ) -> tuple[Segment, Response] | None:
+        """Make a plan of what the probe found; its body is the first segment."""
+        self._remote = remote
+        self._plan = Plan(remote.size)
+        self._emit(self.id, EventKind.PROBED, self._description(remote))
+        self.probed.set()
+        segment = self._plan.lease(0, first.size if remote.ranges else OPEN_END)
+        if segment is None:
+            response.close()
+            return None
+        return segment, response
+
+    async def _nap(self, backoff: Backoff, fault: Fault, window: Window) -> None:
+        patience = None
+        if fault.unreachable and self._config.give_up_after is None:
+            patience = UNREACHABLE_FOR
+        delay = backoff.failed(monotonic(), patience)
+        if delay is None:
+            raise fault.final(str(fault)) from fault
+        if fault.status in CONGESTION:
+            window.cut(str(fault), monotonic())
+        if fault.retry_after is not None:
+            window.close_until(monotonic() + fault.retry_after)
+            delay = max(delay, fault.retry_after)
+        self._retrying(f"{fault}, {delay:.0f} s")
+        await asyncio.sleep(delay)
+
+    async def _receive(
+        self, remote: RemoteFile, first: tuple[Segment, Response] | None
+    ) -> None:
+        sink = await self._open_sink(remote, first)
+        window = self._window
+        assert window is not None
+        self._transfer = Transfer(
+            source=self._source,
+            remote=remote,
+            plan=self._plan,
+            sink=sink,
+            window=window,
+            backoff=self._backoff(),
+            sizes=self._sizes(),
+            threads=self.threads,
+            on_bytes=self._received,
+            on_retry=self._retrying,
+        )
+        if self._verifier is None or not isinstance(sink, FileSink):
+            await self._transfer.run(first)
+        else:
+            await self._receive_and_hash(self._transfer, first, sink, self._verifier)
+        self.received.set()
+        if self.stream is not None:
+            self.stream.end()
+            await self._drained.wait()
+
+    async def _receive_and_hash(
+        self,
+        transfer: Transfer,
+        first: tuple[Segment, Response] | None,
+        sink: FileSink,
+        verifier: Verifier,
+    ) -> None:
+        follower = verifier.follow(sink, self._plan, self._moved)
+        try:
+            async with asyncio.TaskGroup() as group:
+                following = group.create_task(follower)
+                await transfer.run(first)
+                following.cancel()
+        except* HydraError as errors:
+            raise errors.exceptions[0] from None
+
+    async def _open_sink(
+        self, remote: RemoteFile, first: tuple[Segment, Response] | None
+    ) -> FileSink | StreamSink:
+        if self.stream is not None:
+            return self.stream
+        try:
+            if self._file is None:
+                self._file = self._make_file(sanitise(self.spec.name or remote.name))
+            await self._file.open(remote.size)
+        except BaseException:
+            if first is not None:
+                first[1].close()
+            raise
+        return self._file
+
+    async def _verify(self) -> str:
+        if self._verifier is None:
+            known = self._remote is not None and self._remote.size is not None
+            return "size only" if known else "length unknown"
+        try:
+            if self._file is None:
+                verdict = self._verifier.compare()
+            else:
+                verdict = await self._verifier.conclude(self._file, self._plan)
+        except IntegrityError:
+            if self._file is not None:
+                await self._file.condemn()
+            raise
+        self._emit(self.id, EventKind.VERIFIED, verdict)
+        return verdict
+
+    def _fail(self, error: Exception) -> None:
+        if not self.may_become(JobState.FAILED):
+            return
+        self._move(JobState.FAILED)
+        self.error = error
+        self.verdict = str(error)
+        self._emit(self.id, EventKind.FAILED, f"{self.name}: {error}")
+        if self.stream is not None:
+            self.stream.end(error)
+        self._finish()
+
+    def _finish(self) -> None:
+        self.probed.set()
+        self.received.set()
+        self.finished.set()
+
+    def _move(self, state: JobState) -> None:
+        if not self.may_become(state):
+            raise ValueError(f"a job that is {self.state} cannot become {state}")
+        self.state = state
+
+    def _join(self, url: str) -> Window:
+        """Be counted in the window of the host that `url` is on."""
+        window = self._window_of(url)
+        if window is not self._window:
+            if self._window is not None:
+                self._window.part(self.threads)
+            window.join(self.threads, monotonic())
+            self._window = window
+        return window
+
+    def _backoff(self) -> Backoff:
+        patience = self._config.give_up_after
+        patience = GIVE_UP_AFTER if patience is None else patience
+        return Backoff(patience, monotonic(), random.random)
+
+    def _sizes(self) -> SegmentSize:
+        config = self._config
+        if self.stream is not None:
+            share = config.buffer // (self.threads or 16)
+            most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
+            return SegmentSize(least=most, most=most)
+        most = HASHED_SEGMENT if self._verifier else LARGEST_SEGMENT
+        return SegmentSize(least=config.min_chunk, most=max(most, config.min_chunk))
+
+    def _received(self, size: int) -> None:
+        self._meter.add(size, monotonic())
+        self._count(size)
+        self._moved.set()
+
+    def _retrying(self, note: str) -> None:
+        self._emit(self.id, EventKind.RETRY, f"{self.name}: {note}")
+
+    def _description(self, remote: RemoteFile) -> str:
+        size = "unknown length" if remote.size is None else f"{remote.size} bytes"
+        return f"{self.name}: {size}" + ("" if remote.ranges else ", no ranges")
+
+    # -- what others may see --------------------------------------------------
+
+    @property
+    def rate(self) -> float:
+        return self._meter.rate(monotonic())
+
+    @property
+    def lane_count(self) -> int:
+        return len(self._transfer.lanes) if self._transfer is not None else 0
+
+    def snapshot(self, *, detailed: bool) -> JobSnapshot:
+        """This job as a level; lanes, pieces and views only in detail."""
+        remote = self._remote
+        brief = JobSnapshot(
+            id=self.id,
+            name=self.name,
+            url=mask(self.spec.url),
+            state=self.state,
+            size=remote.size if remote else None,
+            done=self._plan.done.total if remote else 0,
+            rate=self.rate if self.state.is_live else 0.0,
+            lane_count=self.lane_count,
+            threads=self.threads,
+            limit=self.spec.limit,
+            streaming=self.stream is not None,
+            verdict=self.verdict,
+            target=str(self._file.target) if self._file else "",
+        )
+        return self._with_details(brief) if detailed else brief
+
+    def _with_details(self, brief: JobSnapshot) -> JobSnapshot:
+        now = monotonic()
+        lanes = sorted(self._transfer.lanes.items()) if self._transfer else ()
+        return replace(
+            brief,
+            lanes=tuple(lane.snapshot(now) for _, lane in lanes),
+            pieces=tuple(self._plan.done),
+            window=self._window.snapshot() if self._window else None,
+            front=self._front(),
+            hash=self._verifier.snapshot() if self._verifier else None,
+            bottleneck=self._bottleneck(),
+        )
+
+    def _front(self) -> FrontSnapshot:
+        plan, transfer = self._plan, self._transfer
+        front = plan.front
+        buffer = self.stream.buffer if self.stream else None
+        return FrontSnapshot(
+            front=front if buffer is None else buffer.cursor,
+            waiting=plan.done.total - front if buffer is None else buffer.waiting,
+            depth=max(len(plan.done) - 1, 0) if buffer is None else buffer.depth,
+            capacity=None if buffer is None else buffer.capacity,
+            hole_lane=transfer.hole_lane(front) if transfer else None,
+        )
+
+    def _bottleneck(self) -> Bottleneck:
+        transfer, stream = self._transfer, self.stream
+        if self._throttled:
+            return Bottleneck.LIMIT
+        if stream is not None and transfer is not None and transfer.is_at_horizon:
+            return Bottleneck.READER if stream.buffer.is_ready else Bottleneck.HEAD
+        return Bottleneck.NETWORK
+
+
+def _timestamp(last_modified: str | None) -> float | None:
+    """A Last-Modified field as seconds of the epoch, where it is a date."""
+    if last_modified is None:
+        return None
+    try:
+        return parsedate_to_datetime(last_modified).timestamp()
+    except ValueError:
+        return None

@@ -1,0 +1,197 @@
+"""Which lane fetches which bytes.
+
+Every byte of the file is in exactly one of three places: wanted by nobody yet
+(`todo`), leased to a lane (`segments`), or landed (`done`). Only a race holds a
+byte twice, on purpose: then whoever claims it first delivers it.
+
+A lane claims bytes as they arrive and lands them when the sink has them; what
+is claimed but not landed goes back to `todo` when the segment is released. The
+stop of a segment is the plan's to move: a lane must look at it after each read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.ranges import ByteRange, RangeSet
+
+OPEN_END = 1 << 62
+"""Stands for the end of a file whose length nobody told."""
+SMALLEST_SPLIT = 512 * 1024
+"""Bytes a stolen part must have; smaller remainders are raced."""
+
+RateOf = Callable[["Segment"], float]
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """A range leased to one lane: `[landed, mark)` is on its way to the sink."""
+
+    lane: int
+    start: int
+    stop: int
+    mark: int
+    """First byte not yet claimed."""
+    landed: int
+    """First byte the sink does not have from this lane."""
+    rival: Segment | None = None
+    """The other segment of a race."""
+
+    @property
+    def remaining(self) -> int:
+        return max(self.stop - self.mark, 0)
+
+    @property
+    def range(self) -> ByteRange:
+        return ByteRange(self.start, max(self.stop, self.start))
+
+    def __repr__(self) -> str:
+        race = " racing" if self.rival else ""
+        return f"<Segment lane {self.lane}: {self.mark} in {self.range}{race}>"
+
+
+class Plan:
+    """The bookkeeping of one file. Nothing here waits, and nothing here fails."""
+
+    def __init__(self, size: int | None) -> None:
+        self.size = size
+        self.done = RangeSet()
+        self.segments: list[Segment] = []
+        self.restarts = 0
+        """How often everything that had landed was given up."""
+        self._todo = RangeSet([ByteRange(0, OPEN_END if size is None else size)])
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.done.total} of {self.size}: {self.segments}>"
+
+    @property
+    def finished(self) -> bool:
+        return self.done.total == self.size
+
+    @property
+    def front(self) -> int:
+        """First byte that has not landed."""
+        return self.done.front()
+
+    @property
+    def unleased(self) -> int:
+        """Bytes wanted by nobody yet."""
+        return self._todo.total
+
+    def next_offset(self) -> int | None:
+        """The lowest byte that could be leased."""
+        first = self._todo.first()
+        return first.start if first else None
+
+    def lease(
+        self, lane: int, want: int, horizon: int = OPEN_END, least: int = 1
+    ) -> Segment | None:
+        """The lowest free bytes before the horizon, `want` of them at most.
+
+        Fewer than `least` only at the front, or where the gap has no more: a
+        horizon that creeps must not be followed in slivers.
+        """
+        gap = self._todo.first()
+        if gap is None or gap.start >= horizon:
+            return None
+        stop = min(gap.stop, gap.start + want, horizon)
+        if stop - gap.start < min(least, gap.size) and gap.start != self.front:
+            return None
+        self._todo.remove(ByteRange(gap.start, stop))
+        return self._issue(lane, gap.start, stop)
+
+    def claim(self, segment: Segment, size: int) -> ByteRange | None:
+        """Move the mark over `size` bytes; the part of them nobody else delivered.
+
+        Bytes beyond the segment's stop are nobody's business and are left out.
+        """
+        start, stop = segment.mark, min(segment.mark + size, segment.stop)
+        segment.mark = max(start, stop)
+        rival = segment.rival
+        start = self.done.front(start)
+        if rival is not None:
+            start = max(start, rival.mark)
+        if start >= stop:
+            segment.landed = segment.mark
+            return None
+        if rival is not None and stop >= rival.stop:
+            rival.stop = rival.mark
+        return ByteRange(start, stop)
+
+    def land(self, segment: Segment, part: ByteRange) -> None:
+        """The sink has `part`."""
+        self.done.add(part)
+        segment.landed = part.stop
+
+    def release(self, segment: Segment) -> None:
+        """End a lease; whatever it did not land is free again."""
+        self.segments.remove(segment)
+        rival = segment.rival
+        if rival is not None:
+            rival.rival = None
+        taken = RangeSet(self.done)
+        for other in self.segments:
+            taken.add(ByteRange(other.landed, max(other.stop, other.landed)))
+        stop = max(segment.stop, segment.mark)
+        for gap in taken.gaps(ByteRange(segment.landed, stop)):
+            self._todo.add(gap)
+
+    def steal(self, lane: int, victim: Segment, at: int) -> Segment:
+        """Take `[at, stop)` of the victim's segment for another lane."""
+        if not victim.mark <= at < victim.stop or victim.rival is not None:
+            raise ValueError(f"cannot steal from {victim} at {at}")
+        stop, victim.stop = victim.stop, at
+        return self._issue(lane, at, stop)
+
+    def race(self, lane: int, victim: Segment) -> Segment:
+        """Fetch the victim's remaining bytes a second time; the first one delivers."""
+        if victim.rival is not None or not victim.remaining:
+            raise ValueError(f"cannot race {victim}")
+        racer = self._issue(lane, victim.mark, victim.stop)
+        racer.rival, victim.rival = victim, racer
+        return racer
+
+    def help(
+        self, lane: int, rate_of: RateOf, own_rate: float, cost: float, *, head: bool
+    ) -> Segment | None:
+        """Relieve the segment that will finish last, if that saves more than `cost` seconds.
+
+        With `head` the segment at the front comes first: in a stream everybody
+        waits for it. The stolen part is sized so that both finish together.
+        """
+        running = [s for s in self.segments if s.remaining and s.rival is None]
+        if not running:
+            return None
+        if head:
+            victim = min(running, key=lambda s: s.mark)
+        else:
+            victim = max(running, key=lambda s: s.remaining / max(rate_of(s), 1.0))
+        rate = max(rate_of(victim), 1.0)
+        together = victim.remaining / (rate + own_rate) + cost
+        if victim.remaining / rate - together < cost:
+            return None
+        at = victim.mark + int(victim.remaining * rate / (rate + own_rate))
+        if victim.stop - at >= SMALLEST_SPLIT and at - victim.mark >= SMALLEST_SPLIT:
+            return self.steal(lane, victim, at)
+        return self.race(lane, victim)
+
+    def end(self, at: int) -> None:
+        """The file turned out to be `at` bytes long."""
+        self.size = at
+        self._todo.remove(ByteRange(at, OPEN_END))
+        for segment in self.segments:
+            segment.stop = min(segment.stop, at)
+
+    def restart(self, segment: Segment) -> None:
+        """What has landed is not to be trusted: this segment fetches everything."""
+        self.restarts += 1
+        self.done = RangeSet()
+        self._todo = RangeSet()
+        segment.start = segment.mark = segment.landed = 0
+        segment.stop = OPEN_END if self.size is None else self.size
+
+    def _issue(self, lane: int, start: int, stop: int) -> Segment:
+        segment = Segment(lane, start, stop, mark=start, landed=start)
+        self.segments.append(segment)
+        return segment

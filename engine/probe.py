@@ -1,0 +1,71 @@
+"""The first request: a probe and already data.
+
+A GET with a bounded range tells everything a HEAD would, truthfully, and its
+body is the first segment. Each kind of answer is a normal case: 206, 200 from a
+server without ranges, unknown length, content codings, and 416 for a file that
+is empty.
+"""
+
+from __future__ import annotations
+
+from engine.errors import Fault, RefusedError
+from engine.model import RemoteFile
+from engine.naming import name_for
+from engine.ranges import ByteRange
+from engine.source import Source, content_range
+from engine.transport import Response
+
+
+async def probe(source: Source, first: ByteRange) -> tuple[RemoteFile, Response]:
+    """Ask for the `first` range; what the answer says of the file, and its body."""
+    asked_for = source.url
+    response = await source.open(first)
+    try:
+        if _tells_no_size(response):
+            response.close()
+            response = await source.open(None)
+        size, ranges = _extent(response, first)
+    except BaseException:
+        response.close()
+        raise
+    headers = response.headers
+    remote = RemoteFile(
+        url=source.url,
+        size=size,
+        ranges=ranges,
+        name=name_for(headers.get("content-disposition"), source.url, asked_for),
+        etag=headers.get("etag"),
+        last_modified=headers.get("last-modified"),
+    )
+    return remote, response
+
+
+def _tells_no_size(response: Response) -> bool:
+    """A 206 of `*` bytes, or a 416 that does not say the file is empty."""
+    found = content_range(response)
+    return response.status != 200 and (found is None or found.size is None)
+
+
+def _extent(response: Response, first: ByteRange) -> tuple[int | None, bool]:
+    """The size of the whole file, and whether parts of it can be had."""
+    if response.status == 200:
+        return _whole_length(response), False
+    found = content_range(response)
+    if found is not None and found.size == 0:
+        return 0, True
+    if found is None or found.part is None or found.part.start != first.start:
+        raise Fault(
+            f"HTTP {response.status} with an unusable Content-Range",
+            unreachable=True,
+            final=RefusedError,
+        )
+    return found.size, True
+
+
+def _whole_length(response: Response) -> int | None:
+    """Content-Length, where the body is not coded into another length."""
+    length = response.headers.get("content-length")
+    coding = (response.headers.get("content-encoding") or "identity").lower()
+    if coding != "identity" or length is None or not length.isdigit():
+        return None
+    return int(length)

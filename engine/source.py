@@ -1,0 +1,216 @@
+"""One URL of a file: where it leads, what may be sent there, what may be believed.
+
+Redirects are followed here, hop by hop, because libcurl forwards custom headers
+to strangers: what the caller gave goes only to the origin (scheme, host, port;
+RFC 6454) of the URL it was given for. Where they end is pinned for the job, as
+following them again for each range may land on another mirror.
+
+Every answer to a range is checked before its first byte counts.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from urllib.parse import (
+    parse_qsl,
+    quote,
+    unquote,
+    urlencode,
+    urljoin,
+    urlsplit,
+    urlunsplit,
+)
+
+from engine.config import check_url
+from engine.errors import ChangedError, Fault, RefusedError, UsageError
+from engine.limiter import Limiter
+from engine.model import Header, RemoteFile
+from engine.ranges import ByteRange
+from engine.retry import TRANSIENT, retry_after
+from engine.transport import Response, Transport
+
+MOST_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WIRE = "%/:@!$&'()*+,;=~-._[]"
+_CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d+)-(\d+)|\*)/(\d+|\*)")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """A Content-Range field (RFC 9110 section 14.4); None where it says `*`."""
+
+    part: ByteRange | None
+    size: int | None
+
+
+def content_range(response: Response) -> ContentRange | None:
+    """The response's Content-Range, or None where it is missing or makes no sense."""
+    match = _CONTENT_RANGE.fullmatch((response.headers.get("content-range") or ""))
+    if match is None:
+        return None
+    size = None if match[3] == "*" else int(match[3])
+    if match[1] is None:
+        return ContentRange(None, size)
+    start, stop = int(match[1]), int(match[2]) + 1
+    if start >= stop or (size is not None and stop > size):
+        return None
+    return ContentRange(ByteRange(start, stop), size)
+
+
+def mask(url: str) -> str:
+    """The URL as people may see it: without userinfo and without the query's values."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    query = urlencode([(k, "***") for k, _ in parse_qsl(parts.query)], safe="*")
+    return urlunsplit(parts._replace(netloc=host, query=query, fragment=""))
+
+
+def host_of(url: str) -> str:
+    """Whom a window is for: the host, with the port where it is not the usual one."""
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
+class Source:
+    """A URL with its own headers, following its redirects."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        limiter: Limiter,
+        url: str,
+        headers: tuple[Header, ...] = (),
+    ) -> None:
+        check_url(url)
+        self.url = _without_userinfo(url)
+        """Where the next request goes: the URL given, later where it led."""
+        self._transport = transport
+        self._limiter = limiter
+        self._origin = _origin(url)
+        self._private = (*headers, *_authorization(url))
+
+    async def open(self, part: ByteRange | None) -> Response:
+        """GET the part, or the whole, following redirects; the body is still flowing.
+
+        Raises Fault for what may pass, RefusedError for what will not.
+        """
+        for _ in range(MOST_REDIRECTS + 1):
+            response = await self._transport.get(
+                self.url, self._headers(part), self._limiter
+            )
+            try:
+                if response.status not in _REDIRECTS:
+                    _raise_for_status(response)
+                    return response
+                self.url = self._next_hop(response)
+            except BaseException:
+                response.close()
+                raise
+            response.close()
+        raise RefusedError(f"more than {MOST_REDIRECTS} redirects")
+
+    async def fetch(self, part: ByteRange | None, remote: RemoteFile) -> Response:
+        """GET a part of a file already known, and check the answer against it."""
+        response = await self.open(part)
+        try:
+            if part is not None:
+                check_part(response, part, remote)
+            else:
+                check_whole(response, remote)
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def _headers(self, part: ByteRange | None) -> list[Header]:
+        headers = [("Accept-Encoding", "identity")]
+        if part is not None:
+            headers.append(("Range", part.header))
+        if _origin(self.url) == self._origin:
+            headers.extend(self._private)
+        return headers
+
+    def _next_hop(self, response: Response) -> str:
+        location = response.headers.get("location")
+        if not location:
+            raise RefusedError(f"HTTP {response.status} without a Location")
+        url = urljoin(self.url, location)
+        try:
+            check_url(url)
+        except UsageError as error:
+            raise RefusedError(f"a redirect is refused: {error}") from None
+        return _without_userinfo(url)
+
+
+def check_part(response: Response, part: ByteRange, remote: RemoteFile) -> None:
+    """Refuse an answer that is not exactly `part` of the file this job knows."""
+    found = content_range(response)
+    if response.status != 206:
+        raise Fault(f"HTTP {response.status} to a range request")
+    if found is None or found.part is None or found.part.start != part.start:
+        shown = response.headers.get("content-range")
+        raise Fault(f"asked for {part.header}, was given {shown or 'no Content-Range'}")
+    if found.size is not None and found.size != remote.size:
+        raise _changed(remote.size, found.size)
+    _check_validators(response, remote)
+
+
+def check_whole(response: Response, remote: RemoteFile) -> None:
+    """Refuse a whole body that is not the file this job knows."""
+    if response.status != 200:
+        raise Fault(f"HTTP {response.status} to a request without a range")
+    length = response.headers.get("content-length")
+    if length is not None and remote.size is not None and length != str(remote.size):
+        raise _changed(remote.size, length)
+    _check_validators(response, remote)
+
+
+def _check_validators(response: Response, remote: RemoteFile) -> None:
+    etag = response.headers.get("etag")
+    if etag and remote.etag and etag != remote.etag:
+        raise _changed(remote.etag, etag)
+    date = response.headers.get("last-modified")
+    if not etag and date and remote.last_modified and date != remote.last_modified:
+        raise _changed(remote.last_modified, date)
+
+
+def _changed(before: object, now: object) -> ChangedError:
+    return ChangedError(f"the remote file changed: it was {before}, it is {now}")
+
+
+def _raise_for_status(response: Response) -> None:
+    status = response.status
+    if status in {200, 206, 416}:
+        return
+    if status in TRANSIENT:
+        wait = retry_after(response.headers.get("retry-after"))
+        raise Fault(f"HTTP {status}", status=status, retry_after=wait)
+    raise RefusedError(f"HTTP {status}", status=status)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower())
+    return parts.scheme.lower(), parts.hostname, port
+
+
+def _without_userinfo(url: str) -> str:
+    """The URL as it goes over the wire: userinfo and fragment off, ASCII only."""
+    parts = urlsplit(url)
+    clean = parts._replace(
+        netloc=parts.netloc.rpartition("@")[2],
+        path=quote(parts.path or "/", safe=_WIRE),
+        query=quote(parts.query, safe=_WIRE + "?"),
+        fragment="",
+    )
+    return urlunsplit(clean)
+
+
+def _authorization(url: str) -> tuple[Header, ...]:
+    parts = urlsplit(url)
+    if parts.username is None:
+        return ()
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    token = b64encode(f"{user}:{password}".encode()).decode()
+    return (("Authorization", f"Basic {token}"),)

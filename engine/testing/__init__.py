@@ -1,0 +1,69 @@
+"""A scripted, misbehaving HTTP/1.1 origin on loopback, for tests, benchmarks and --demo.
+
+    resource = Resource(Content(5 << 20), script=[Status(503), None, CutAfter(9_000)])
+    async with Origin({"/file": resource}) as origin:
+        ...                                  # fetch origin.url("/file")
+    assert origin.requests[1].range == ByteRange(0, 1 << 20)
+
+A test reads as the list of things that happen. Nothing here knows the engine
+beyond its ranges. Where speed is measured, `OriginProcess` runs the same in a
+process of its own.
+"""
+
+from __future__ import annotations
+
+from engine.testing.answers import (
+    Fault,
+    Rate,
+    Request,
+    Resource,
+    Response,
+    Script,
+    slow_every,
+)
+from engine.testing.content import Content
+from engine.testing.demo import demo_origin
+from engine.testing.faults import (
+    Crawl,
+    CutAfter,
+    Delay,
+    EmptyReply,
+    Garbage,
+    IgnoreRange,
+    Overlong,
+    RedirectLoop,
+    Relabel,
+    ResetAfter,
+    Stall,
+    Status,
+    WrongContentRange,
+)
+from engine.testing.origin import Origin
+from engine.testing.process import OriginProcess
+
+__all__ = [
+    "Content",
+    "Crawl",
+    "CutAfter",
+    "Delay",
+    "EmptyReply",
+    "Fault",
+    "Garbage",
+    "IgnoreRange",
+    "Origin",
+    "OriginProcess",
+    "Overlong",
+    "Rate",
+    "RedirectLoop",
+    "Relabel",
+    "Request",
+    "ResetAfter",
+    "Resource",
+    "Response",
+    "Script",
+    "Stall",
+    "Status",
+    "WrongContentRange",
+    "demo_origin",
+    "slow_every",
+]

@@ -1,0 +1,411 @@
+"""The one module that speaks curl.
+
+libcurl's multi interface runs in our event loop; each response is a bounded,
+pausable body. What this module knows:
+
+1. A body never holds more than its high mark. Full, its write callback answers
+   PAUSE; taking what it holds lets the network go on. (The high-level sessions
+   of curl_cffi have no such back-pressure.)
+2. The same PAUSE serves the limiter, and the budget of a loop turn: with many
+   busy connections one turn would serve them all before the screen gets its
+   turn. Past the budget they wait for the next one.
+3. With multiplexing off each transfer has a TCP connection of its own, over
+   HTTP/2 too, and the browser's fingerprint stays.
+4. A handle keeps header lists alive between uses: it is cleaned before each.
+5. Abandoning means removing the handle; unpausing it would deliver once more.
+6. curl's total timeout is off: a stall is judged here, and a body that we hold
+   back ourselves is not stalled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from time import monotonic
+from types import TracebackType
+from typing import Self, get_args
+
+from curl_cffi import AsyncCurl, Curl, CurlError, CurlMOpt, CurlOpt
+from curl_cffi.const import CurlECode
+from curl_cffi.curl import (
+    CURL_WRITEFUNC_ERROR,
+    CURL_WRITEFUNC_PAUSE,
+    CURLPAUSE_CONT,
+)
+from curl_cffi.requests.impersonate import (
+    BrowserTypeLiteral,
+    REAL_TARGET_MAP,
+)
+
+from engine.errors import Fault, HydraError, LocalError, RefusedError, UsageError
+from engine.limiter import Limiter
+from engine.model import Header
+
+HIGH_MARK = 1024 * 1024
+"""Bytes a body holds at most; half of it wakes the reader."""
+SOCKET_BUFFER = 256 * 1024
+"""curl's receive buffer. Larger costs memory per paused lane, smaller costs speed."""
+MOST_IDLE = 256
+"""Connections kept open. curl's own measure is four for each transfer that runs just
+now: it hangs up on lanes that wait for room."""
+FLUSH = 0.004
+"""Seconds that few bytes may wait for company before the reader is woken."""
+WIDE_TURN = 1.0
+"""Seconds: with nobody watching, a turn takes what it takes."""
+
+_REFUSALS: dict[int, str] = {
+    CurlECode.PEER_FAILED_VERIFICATION: "its certificate cannot be verified",
+    CurlECode.SSL_CERTPROBLEM: "our client certificate does not work",
+    CurlECode.URL_MALFORMAT: "the URL is malformed",
+}
+_MALFORMED: dict[int, str] = {
+    CurlECode.UNSUPPORTED_PROTOCOL: "the answer is not HTTP",
+    CurlECode.WEIRD_SERVER_REPLY: "the answer is malformed HTTP",
+    CurlECode.TOO_LARGE: "the answer's headers are too large",
+    CurlECode.BAD_CONTENT_ENCODING: "the answer is badly encoded",
+}
+_UNREACHABLE: dict[int, str] = {
+    CurlECode.COULDNT_RESOLVE_HOST: "unknown host",
+    CurlECode.COULDNT_RESOLVE_PROXY: "unknown proxy host",
+    CurlECode.COULDNT_CONNECT: "cannot connect",
+    CurlECode.SSL_CONNECT_ERROR: "TLS handshake failed",
+}
+_FAULTS: dict[int, str] = {
+    CurlECode.OPERATION_TIMEDOUT: "connecting timed out",
+    CurlECode.PARTIAL_FILE: "connection closed early",
+    CurlECode.GOT_NOTHING: "empty reply",
+    CurlECode.RECV_ERROR: "connection reset",
+    CurlECode.SEND_ERROR: "connection reset",
+    CurlECode.HTTP2: "HTTP/2 framing error",
+    CurlECode.HTTP2_STREAM: "HTTP/2 stream reset",
+}
+_LOCAL: dict[int, str] = {
+    CurlECode.SSL_CACERT_BADFILE: "the CA file cannot be read",
+    CurlECode.OUT_OF_MEMORY: "out of memory",
+}
+
+
+class Headers:
+    """The header fields of one response; names are case-insensitive."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[str]] = {}
+
+    def add(self, line: bytes) -> None:
+        name, _, value = line.decode("latin-1").partition(":")
+        self._values.setdefault(name.strip().lower(), []).append(value.strip())
+
+    def get(self, name: str) -> str | None:
+        """The values of a field joined by commas (RFC 9110 section 5.3), or None."""
+        values = self._values.get(name.lower())
+        return ", ".join(values) if values else None
+
+
+class Turn:
+    """How long the callbacks of one turn of the event loop may take together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.budget = WIDE_TURN
+        self._loop = loop
+        self._began: float | None = None
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def admits(self, resume: Callable[[], None]) -> bool:
+        """Whether there is time left; if not, `resume` is called in a later turn."""
+        now = monotonic()
+        if self._began is None:
+            self._began = now
+            self._loop.call_soon(self._next)
+        if now - self._began < self.budget:
+            return True
+        self._waiting.append(resume)
+        return False
+
+    def _next(self) -> None:
+        self._began = None
+        for _ in range(len(self._waiting)):
+            self._waiting.popleft()()
+
+
+class Response:
+    """One response: its head, then its body as bounded batches of pieces."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        curl: Curl,
+        url: str,
+        limiter: Limiter,
+    ) -> None:
+        self.url = url
+        self.status = 0
+        self.headers = Headers()
+        self._transport = transport
+        self._curl: Curl | None = curl
+        self._limiter = limiter
+        self._turn = transport.turn
+        self._stall_timeout = transport.stall_timeout
+        self._head = asyncio.Event()
+        self._in_head = False
+        self._pending_status = 0
+        self._wake = asyncio.Event()
+        self._flush: asyncio.Handle | None = None
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._is_full = False
+        self._is_throttled = False
+        self._ended = False
+        self._error: HydraError | None = None
+
+    # -- what the owner calls ------------------------------------------------
+
+    async def head(self) -> None:
+        """Wait for status and headers; raises what ended the request before them."""
+        while not self._head.is_set():
+            await self._wait(self._head, 2 * self._stall_timeout)
+        if self._error is not None and not self.status:
+            raise self._error
+
+    async def read(self) -> tuple[bytes, ...]:
+        """All pieces that are here, waiting for the first; empty at the end.
+
+        Raises Fault where the body ends early or stalls.
+        """
+        while not self._pieces:
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                return ()
+            self._wake.clear()
+            await self._wait(self._wake, self._stall_timeout)
+        pieces, self._pieces, self._held = tuple(self._pieces), [], 0
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        if self._is_full:
+            self._is_full = False
+            self._resume()
+        return pieces
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether curl is done with it, and its connection free for the next."""
+        return self._future.done()
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether our own limit holds it back."""
+        return self._is_throttled
+
+    @property
+    def held(self) -> int:
+        """Bytes received and not yet read."""
+        return self._held
+
+    def abandon(self) -> None:
+        """Ask for nothing more; a waiting reader gets the end."""
+        if not self._ended:
+            self._end(None)
+            if not self._future.done() and self._curl is not None:
+                self._transport._remove(self._curl)
+
+    def close(self) -> None:
+        """Give the handle back. The connection lives on if the body was read whole."""
+        self.abandon()
+        if self._curl is not None:
+            self._transport._recycle(self, self._curl)
+            self._curl = None
+            self._pieces.clear()
+
+    # -- what curl calls, on the event loop ----------------------------------
+
+    def _begin(self, future: asyncio.Future[None]) -> None:
+        self._future = future
+        future.add_done_callback(self._on_done)
+
+    def _on_header(self, line: bytes) -> int:
+        if line.startswith(b"HTTP/") and not self._in_head:
+            self._in_head = True
+            self.headers = Headers()
+            self.status = 0
+            self._pending_status = int(line.split(None, 2)[1])
+        elif line.strip():
+            if self._in_head:
+                self.headers.add(line)
+        elif self._in_head:
+            self._in_head = False
+            if self._pending_status >= 200:
+                self.status = self._pending_status
+                self._head.set()
+        return len(line)
+
+    def _on_data(self, data: bytes) -> int:
+        if self._ended:
+            return CURL_WRITEFUNC_ERROR
+        if self._held >= HIGH_MARK:
+            self._is_full = True
+            return CURL_WRITEFUNC_PAUSE
+        if not self._turn.admits(self._resume):
+            return CURL_WRITEFUNC_PAUSE
+        self._is_throttled = not self._limiter.admit(len(data), self._resume)
+        if self._is_throttled:
+            return CURL_WRITEFUNC_PAUSE
+        self._pieces.append(data)
+        self._held += len(data)
+        self._tell_reader()
+        return len(data)
+
+    def _tell_reader(self) -> None:
+        if self._held >= HIGH_MARK // 2:
+            self._wake.set()
+        elif self._flush is None:
+            loop = asyncio.get_running_loop()
+            self._flush = loop.call_later(FLUSH, self._wake.set)
+
+    def _on_done(self, future: asyncio.Future[None]) -> None:
+        failure = None if future.cancelled() else future.exception()
+        if not self._ended:
+            self._end(_translate(failure) if failure else None)
+
+    # -- our own -------------------------------------------------------------
+
+    def _end(self, error: HydraError | None) -> None:
+        self._ended = True
+        self._error = error
+        self._head.set()
+        self._wake.set()
+
+    def _resume(self) -> None:
+        if self._curl is not None and not self._ended:
+            self._curl.pause(CURLPAUSE_CONT)
+
+    async def _wait(self, event: asyncio.Event, timeout: float) -> None:
+        try:
+            async with asyncio.timeout(timeout):
+                await event.wait()
+        except TimeoutError:
+            if not self._is_throttled:
+                raise Fault(f"nothing received for {timeout:g} s") from None
+
+
+class Transport:
+    """All requests of one engine: shared connections, one door to libcurl."""
+
+    def __init__(
+        self,
+        *,
+        browser: str | None,
+        cacert: str | None,
+        insecure: bool,
+        connect_timeout: float,
+        stall_timeout: float,
+    ) -> None:
+        self.stall_timeout = stall_timeout
+        self._browser = _exact_browser(browser)
+        self._cacert = cacert
+        self._insecure = insecure
+        self._connect_timeout = connect_timeout
+        self._idle: list[Curl] = []
+        self._open: set[Response] = set()
+
+    async def __aenter__(self) -> Self:
+        self._multi = AsyncCurl()
+        for option, value in (
+            (CurlMOpt.PIPELINING, 0),
+            (CurlMOpt.MAXCONNECTS, MOST_IDLE),
+        ):
+            self._multi.setopt(option, value)  # type: ignore[no-untyped-call]
+        self.turn = Turn(asyncio.get_running_loop())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for response in list(self._open):
+            response.close()
+        await self._multi.close()  # type: ignore[no-untyped-call]
+        for curl in self._idle:
+            curl.close()
+
+    async def get(
+        self, url: str, headers: Iterable[Header], limiter: Limiter
+    ) -> Response:
+        """Send a GET and wait for the head of its response; redirects are not followed.
+
+        Raises Fault where asking again may help, RefusedError where it cannot.
+        """
+        curl = self._idle.pop() if self._idle else self._new_handle()
+        curl.clean_handles_and_buffers()
+        response = Response(self, curl, url, limiter)
+        curl.setopt(CurlOpt.URL, url.encode())
+        curl.setopt(CurlOpt.HTTPHEADER, [f"{k}: {v}".encode() for k, v in headers])
+        curl.setopt(CurlOpt.HEADERFUNCTION, response._on_header)
+        curl.setopt(CurlOpt.WRITEFUNCTION, response._on_data)
+        self._open.add(response)
+        response._begin(self._multi.add_handle(curl))
+        try:
+            await response.head()
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def _new_handle(self) -> Curl:
+        curl = Curl(cacert=self._cacert or "")
+        if self._browser:
+            curl.impersonate(self._browser)
+        for option, value in (
+            (CurlOpt.PROTOCOLS_STR, "http,https"),
+            (CurlOpt.FOLLOWLOCATION, 0),
+            (CurlOpt.NOSIGNAL, 1),
+            (CurlOpt.TCP_KEEPALIVE, 1),
+            (CurlOpt.BUFFERSIZE, SOCKET_BUFFER),
+            (CurlOpt.CONNECTTIMEOUT_MS, int(self._connect_timeout * 1000)),
+            (CurlOpt.TIMEOUT_MS, 0),
+        ):
+            curl.setopt(option, value)
+        if self._insecure:
+            curl.setopt(CurlOpt.SSL_VERIFYPEER, 0)
+            curl.setopt(CurlOpt.SSL_VERIFYHOST, 0)
+        return curl
+
+    def _remove(self, curl: Curl) -> None:
+        self._multi.remove_handle(curl)
+
+    def _recycle(self, response: Response, curl: Curl) -> None:
+        self._open.discard(response)
+        self._idle.append(curl)
+
+
+def _translate(failure: BaseException) -> HydraError:
+    if not isinstance(failure, CurlError):
+        return Fault(f"unexpected {type(failure).__name__}", final=RefusedError)
+    code = int(failure.code)
+    if message := _REFUSALS.get(code):
+        return RefusedError(message)
+    if message := _LOCAL.get(code):
+        return LocalError(message)
+    if message := _MALFORMED.get(code):
+        return Fault(message, unreachable=True, final=RefusedError)
+    if message := _UNREACHABLE.get(code):
+        return Fault(message, unreachable=True)
+    return Fault(_FAULTS.get(code, f"curl error {code}"))
+
+
+def _exact_browser(name: str | None) -> str | None:
+    """The target that curl knows: `chrome` alone means its newest."""
+    if name is None:
+        return None
+    if name not in browsers():
+        known = ", ".join(("none", *browsers()))
+        raise UsageError(f"unknown browser {name!r}; known are {known}")
+    return REAL_TARGET_MAP.get(name, name)
+
+
+def browsers() -> tuple[str, ...]:
+    """The names that `browser` may have."""
+    return tuple(get_args(BrowserTypeLiteral))

@@ -1,0 +1,93 @@
+"""Hashing while downloading: the digest follows the front of the file.
+
+A stream is hashed batch by batch while its reader is busy with them. On disk
+the hash follows the contiguous front and reads back from the page cache, so
+that it ends when the download does and not after a second pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import Executor
+
+from engine.digest import hasher
+from engine.errors import IntegrityError
+from engine.model import Block, Digest, HashSnapshot
+from engine.plan import Plan
+from engine.sinks import FileSink
+
+STRIDE = 4 * 1024 * 1024
+"""Bytes read back at once: large against a thread hop, small against the cache."""
+
+
+class Verifier:
+    """Computes a digest in the order of the file and compares it at the end."""
+
+    def __init__(self, expected: Digest, pool: Executor) -> None:
+        self._expected = expected
+        self._pool = pool
+        self._restarts = 0
+        self._actual: str | None = None
+        self._step: asyncio.Future[None] | None = None
+        self._reset()
+
+    def feed(self, blocks: Iterable[Block]) -> asyncio.Future[None]:
+        """Hash blocks that are next in order; done when their memory may go."""
+        return self._hash([piece for block in blocks for piece in block.buffers])
+
+    async def follow(self, sink: FileSink, plan: Plan, moved: asyncio.Event) -> None:
+        """Hash what lies before the front, for as long as this is not cancelled."""
+        while True:
+            moved.clear()
+            await self._catch_up(sink, plan, plan.front - plan.front % STRIDE)
+            await moved.wait()
+
+    async def conclude(self, sink: FileSink, plan: Plan) -> str:
+        """Hash what is left of a file on disk, and compare."""
+        await self._catch_up(sink, plan, plan.front)
+        return self.compare()
+
+    def compare(self) -> str:
+        """The verdict, for people; raises IntegrityError."""
+        self._actual = self._hasher.hexdigest()
+        if self._actual != self._expected.hex:
+            raise IntegrityError(
+                f"{self._expected.algorithm} is {self._actual}, "
+                f"expected {self._expected.hex}"
+            )
+        return f"verified ({self._expected.algorithm}, from --checksum)"
+
+    def snapshot(self) -> HashSnapshot:
+        return HashSnapshot(
+            algorithm=self._expected.algorithm,
+            hashed=self.hashed,
+            expected=self._expected.hex,
+            actual=self._actual,
+        )
+
+    async def _catch_up(self, sink: FileSink, plan: Plan, stop: int) -> None:
+        if self._step is not None:
+            await asyncio.shield(self._step)
+        if plan.restarts != self._restarts:
+            self._restarts = plan.restarts
+            self._reset()
+        while self.hashed < stop:
+            data = await sink.read(self.hashed, min(STRIDE, stop - self.hashed))
+            self._step = self._hash([data])
+            await asyncio.shield(self._step)
+
+    def _hash(self, pieces: list[bytes | memoryview]) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._pool, self._update, pieces)
+
+    def _update(self, pieces: list[bytes | memoryview]) -> None:
+        """In a thread. Joined: one release of the interpreter lock, not hundreds."""
+        whole = b"".join(pieces)
+        self._hasher.update(whole)
+        self.hashed += len(whole)
+
+    def _reset(self) -> None:
+        self._hasher = hasher(self._expected.algorithm)
+        self.hashed = 0
+        self._actual = None

@@ -1,0 +1,186 @@
+"""How many lanes may fly to one host: additive increase, multiplicative decrease.
+
+The policy, a function of what each interval brought:
+
+- start at 4 and double while each doubling brings a quarter more bytes;
+- then one more at a time, kept while it brings at least half of its fair share;
+- otherwise go back and hold, and try again now and then;
+- halve on a refusal (429, 503), on bursts of resets and on timeouts, at most
+  once per `CUT_SPACING`: what one storm cost is charged once;
+- intervals in which something else was the limit (throttle, reader, disk,
+  horizon, nobody who wanted another lane) are not judged at all.
+
+Where the user typed a number the window starts there, and yields only to
+congestion; it comes back one by one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from engine.model import WindowChange, WindowSnapshot
+
+FIRST_SIZE = 4
+CEILING = 128
+INTERVAL = 0.1
+"""Seconds of the shortest interval that is judged."""
+ROUND_TRIPS = 3
+"""An interval must be long enough for a new lane to have brought something."""
+CUT_SPACING = 1.0
+HOLD = 8.0
+"""Seconds before a window that stopped paying is tried one larger again."""
+DOUBLING_PAYS = 0.25
+REMEMBERED = 64
+"""Changes kept for the graph."""
+
+
+class Window:
+    """One host's window, and the count of the lanes in it."""
+
+    def __init__(self, host: str, now: float) -> None:
+        self.host = host
+        self.ceiling = CEILING
+        self.size = FIRST_SIZE
+        self.flying = 0
+        self.latency = 0.0
+        """Seconds the host takes to its first byte, as its lanes see it."""
+        self._closed_until = 0.0
+        self._typed = 0
+        self._jobs = 0
+        self._was_cut = False
+        self._doubling = True
+        self._base: tuple[int, float] | None = None
+        self._hold_until = 0.0
+        self._cut_at = -CUT_SPACING
+        self._wanted = False
+        self._changes: deque[WindowChange] = deque(maxlen=REMEMBERED)
+        self._begin(now)
+        self._say(now, "starting", cut=False)
+
+    def join(self, threads: int | None, now: float) -> None:
+        """A job comes: it gets what was typed for it, and at least its one lane."""
+        self._jobs += 1
+        self._typed += threads or 0
+        size = min(max(self.size if not self._typed else 0, self._jobs, self._typed), CEILING)
+        if not self._was_cut and size != self.size:
+            self._doubling = self._doubling and not self._typed
+            self._set(now, size, "as asked" if self._typed else "a lane for each file")
+        self.ceiling = size if self._typed else CEILING
+
+    def part(self, threads: int | None) -> None:
+        """A job goes; the window keeps what it learned."""
+        self._jobs -= 1
+        self._typed -= threads or 0
+
+    def resize(self, before: int | None, threads: int | None, now: float) -> None:
+        """A job was given another number of lanes, or the choice back with None."""
+        self._was_cut = False
+        self.part(before)
+        self.join(threads, now)
+
+    def has_room(self, now: float) -> bool:
+        """Whether one more lane may fly; who is told no shows that it wants to."""
+        if now < self._closed_until:
+            return False
+        self._wanted = self._wanted or self.flying >= self.size
+        return self.flying < self.size
+
+    def closed_for(self, now: float) -> float:
+        """Seconds until a lane may take off again."""
+        return max(self._closed_until - now, 0.0)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more lanes fly than should: one must land."""
+        return self.flying > self.size
+
+    def received(self, size: int) -> None:
+        """Count body bytes into the running interval."""
+        self._bytes += size
+
+    def excuse(self, reason: str) -> None:
+        """Something else was the limit in this interval; it will not be judged."""
+        self._excuse = reason
+
+    def cut(self, reason: str, now: float) -> None:
+        """Halve, unless the last cut was just now."""
+        if now - self._cut_at < CUT_SPACING:
+            return
+        self._cut_at = now
+        self._was_cut = True
+        self._doubling = False
+        self._hold_until = now + HOLD
+        self._set(now, max(1, self.size // 2), reason, cut=True)
+
+    def close_until(self, when: float) -> None:
+        """Let nobody take off before `when` (Retry-After is for the whole host)."""
+        self._closed_until = max(self._closed_until, when)
+
+    def judge(self, now: float) -> None:
+        """End the interval if it was long enough, and move the window by it."""
+        if now - self._began < self._needed():
+            return
+        rate = self._bytes / (now - self._began)
+        judged = self._wanted and not self._excuse and rate > 0
+        self._begin(now)
+        if judged:
+            self._move(rate, now)
+
+    def enter(self) -> None:
+        self.flying += 1
+
+    def leave(self) -> None:
+        self.flying -= 1
+
+    def snapshot(self) -> WindowSnapshot:
+        return WindowSnapshot(
+            host=self.host,
+            size=self.size,
+            flying=self.flying,
+            ceiling=self.ceiling,
+            reason=self._changes[-1].reason,
+            changes=tuple(self._changes),
+        )
+
+    def _move(self, rate: float, now: float) -> None:
+        if self._base is not None:
+            base_size, base_rate = self._base
+            self._base = None
+            gain = rate / base_rate - 1
+            fair = (self.size - base_size) / base_size
+            if gain < min(fair / 2, DOUBLING_PAYS) or (not self._doubling and gain < 0):
+                self._retreat(base_size, gain, now)
+                return
+            self._doubling = self._doubling and gain >= DOUBLING_PAYS
+        if now >= self._hold_until and self.size < self.ceiling:
+            self._base = (self.size, rate)
+            step = self.size if self._doubling else 1
+            target = min(self.size + step, self.ceiling)
+            self._set(now, target, "doubling" if self._doubling else "one more")
+
+    def _retreat(self, size: int, gain: float, now: float) -> None:
+        self._doubling = False
+        self._hold_until = now + HOLD
+        beyond = f"lanes {size + 1}-{self.size}" if self.size > size + 1 else "one more"
+        self._set(now, size, f"holding at {size}: {beyond} added {gain:.0%}")
+
+    def _needed(self) -> float:
+        """One lane of many is less than the noise of a short interval: take longer."""
+        shortest = max(INTERVAL, ROUND_TRIPS * self.latency)
+        return shortest if self._doubling else max(0.5, shortest) * max(1.0, self.size / 8)
+
+    def _begin(self, now: float) -> None:
+        self._began = now
+        self._bytes = 0
+        self._wanted = False
+        self._excuse = ""
+
+    def _set(self, now: float, size: int, reason: str, *, cut: bool = False) -> None:
+        if cut:
+            self._base = None
+        self.size = size
+        self._begin(now)
+        self._say(now, reason, cut=cut)
+
+    def _say(self, now: float, reason: str, *, cut: bool) -> None:
+        self._changes.append(WindowChange(now, self.size, reason, cut))
