@@ -54,9 +54,9 @@ class Config:
     def __post_init__(self) -> None:
         _between("threads", self.threads, 1, MOST_LANES)
         _between("jobs", self.jobs, 1, MOST_JOBS)
-        _between("min_chunk", self.min_chunk, 64 * 1024, 1024 * MIB)
-        _between("stream_chunk", self.stream_chunk, 256 * 1024, 1024 * MIB)
-        _between("buffer", self.buffer, 4 * MIB, 64 * 1024 * MIB)
+        _between("min_chunk", self.min_chunk, MIB // 16, 1024 * MIB, "MiB")
+        _between("stream_chunk", self.stream_chunk, MIB // 4, 1024 * MIB, "MiB")
+        _between("buffer", self.buffer, 4 * MIB, 64 * 1024 * MIB, "MiB")
         _between("limit", self.limit, 1, 1e12)
         _between("give_up_after", self.give_up_after, 0, 1e9)
         _between("stall_timeout", self.stall_timeout, 0.1, 1e6)
@@ -65,9 +65,15 @@ class Config:
             check_header(header)
 
 
-def _between(name: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not low <= value <= high:
-        raise UsageError(f"{name} is {value:g}; allowed is {low:g} to {high:g}")
+def _between(
+    name: str, value: float | None, low: float, high: float, unit: str = ""
+) -> None:
+    if value is None or low <= value <= high:
+        return
+    scale = MIB if unit else 1
+    shown = (f"{number / scale:.10g}" for number in (value, low, high))
+    option = "--" + name.replace("_", "-")
+    raise UsageError("{}: {} is not allowed; {} to {} {}".format(option, *shown, unit))
 
 
 def check_header(header: Header) -> None:

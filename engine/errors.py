@@ -10,6 +10,9 @@ from __future__ import annotations
 class HydraError(Exception):
     """Anything this engine reports on purpose."""
 
+    about = ""
+    """The URL it happened to, masked; empty where it is about none."""
+
 
 class UsageError(HydraError):
     """The caller asked for something that is not allowed; nothing was started."""

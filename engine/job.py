@@ -178,6 +178,7 @@ class Job:
         try:
             await self._download()
         except HydraError as error:
+            error.about = mask(self.spec.url)
             self._fail(error)
         except Exception as error:  # noqa: BLE001  # our bug; the other jobs go on
             self._fail(error)

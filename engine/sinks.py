@@ -144,7 +144,8 @@ class FileSink:
         try:
             return await asyncio.wrap_future(future)
         except OSError as error:
-            raise LocalError(f"{self.part}: {error.strerror}") from error
+            where = error.filename or self.part
+            raise LocalError(f"{where}: {error.strerror}") from error
 
     # -- in a thread ---------------------------------------------------------
 

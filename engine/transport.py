@@ -26,7 +26,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self, get_args
 
-from curl_cffi import AsyncCurl, Curl, CurlError, CurlMOpt, CurlOpt
+from curl_cffi import AsyncCurl, Curl, CurlError, CurlMOpt, CurlOpt, ffi, lib
 from curl_cffi.const import CurlECode
 from curl_cffi.curl import (
     CURL_WRITEFUNC_ERROR,
@@ -311,11 +311,8 @@ class Transport:
 
     async def __aenter__(self) -> Self:
         self._multi = AsyncCurl()
-        for option, value in (
-            (CurlMOpt.PIPELINING, 0),
-            (CurlMOpt.MAXCONNECTS, MOST_IDLE),
-        ):
-            self._multi.setopt(option, value)  # type: ignore[no-untyped-call]
+        self._set_multi(CurlMOpt.PIPELINING, 0)
+        self._set_multi(CurlMOpt.MAXCONNECTS, MOST_IDLE)
         self.turn = Turn(asyncio.get_running_loop())
         return self
 
@@ -353,6 +350,11 @@ class Transport:
             response.close()
             raise
         return response
+
+    def _set_multi(self, option: CurlMOpt, value: int) -> None:
+        """AsyncCurl.setopt hands curl a pointer where it wants the number itself."""
+        number = ffi.cast("void *", value)
+        lib.curl_multi_setopt(self._multi._curlm, option, number)
 
     def _new_handle(self) -> Curl:
         curl = Curl(cacert=self._cacert or "")
