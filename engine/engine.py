@@ -31,8 +31,8 @@ from engine.model import (
     JobState,
 )
 from engine.naming import sanitise
-from engine.sinks import FdWriter, FileSink, Names, StreamSink
-from engine.source import Source, host_of
+from engine.sinks import Disk, FdWriter, FileSink, Names, StreamSink
+from engine.source import Source
 from engine.transport import WIDE_TURN, Transport
 from engine.verify import Verifier
 from engine.window import Window
@@ -68,7 +68,7 @@ class Engine:
 
     async def __aenter__(self) -> Self:
         self._meter = Meter(monotonic())
-        self._files = ThreadPoolExecutor(FILE_THREADS, "hydra-file")
+        self._disk = Disk(FILE_THREADS)
         self._hashes = ThreadPoolExecutor(HASH_THREADS, "hydra-hash")
         await self._stack.enter_async_context(self._transport)
         self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
@@ -87,7 +87,7 @@ class Engine:
             task.cancel()
         await self._stack.aclose()
         self._limiter.close()
-        self._files.shutdown(wait=False, cancel_futures=True)
+        self._disk.close()
         self._hashes.shutdown(wait=False, cancel_futures=True)
 
     # -- the queue -----------------------------------------------------------
@@ -110,7 +110,7 @@ class Engine:
         error = self._jobs[job].error
         if error is not None:
             raise error
-        return self._jobs[job].snapshot(detailed=True)
+        return self._jobs[job].snapshot(detailed=False)
 
     def pause(self, job: JobId) -> None:
         """Let a job stand still; nothing it has is lost."""
@@ -249,6 +249,8 @@ class Engine:
             self._subscribers.discard(queue)
 
     def _emit(self, job: JobId, kind: EventKind, text: str) -> None:
+        if not self._subscribers:
+            return
         event = Event(monotonic(), job, kind, text)
         for queue in self._subscribers:
             if queue.full():
@@ -282,13 +284,12 @@ class Engine:
 
     def _make_file(self, spec: JobSpec, name: str) -> FileSink:
         directory = spec.directory or self.config.output
-        return FileSink(directory, name, self._names, self._files)
+        return FileSink(directory, name, self._names, self._disk)
 
     def _make_stream(self, previous: StreamSink | None) -> StreamSink:
         return StreamSink(self.config.buffer, previous)
 
-    def _window_of(self, url: str) -> Window:
-        host = host_of(url)
+    def _window_of(self, host: str) -> Window:
         if host not in self._windows:
             self._windows[host] = Window(host, monotonic())
         return self._windows[host]
@@ -305,7 +306,7 @@ class Engine:
         most = self.config.jobs or MOST_JOBS
         if len(self._tasks) >= most or not self._tasks:
             return not self._tasks
-        window = self._window_of(job.source_url)
+        window = self._window_of(job.host)
         typed = self.config.jobs is not None
         return typed or len(self._tasks) < window.size > window.flying
 

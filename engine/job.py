@@ -108,7 +108,7 @@ class Job:
         self._drained = asyncio.Event()
         self._denied_before = 0
         self._throttled = False
-        self._emit(self.id, EventKind.QUEUED, mask(spec.url))
+        self._emit(self.id, EventKind.QUEUED, self.name)
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.state} {self.name}: {self._plan}>"
@@ -125,9 +125,14 @@ class Job:
         return name_for(None, self.spec.url)
 
     @property
-    def source_url(self) -> str:
+    def host(self) -> str:
         """Where its next request goes."""
-        return self._source.url
+        return self._source.host
+
+    @property
+    def url(self) -> str:
+        """As people may see it."""
+        return mask(self.spec.url)
 
     # -- what others may do to it ---------------------------------------------
 
@@ -178,7 +183,7 @@ class Job:
         try:
             await self._download()
         except HydraError as error:
-            error.about = mask(self.spec.url)
+            error.about = self.url
             self._fail(error)
         except Exception as error:  # noqa: BLE001  # our bug; the other jobs go on
             self._fail(error)
@@ -211,7 +216,7 @@ class Job:
         remote = self._remote
         assert remote is not None
         self._move(JobState.RUNNING)
-        self._join(remote.url)
+        self._join()
         await self._receive(remote, first)
         self._move(JobState.VERIFYING)
         self.verdict = await self._verify()
@@ -226,7 +231,7 @@ class Job:
         backoff = self._backoff()
         first = ByteRange(0, self._sizes().most)
         while True:
-            window = self._join(self._source.url)
+            window = self._join()
             await asyncio.sleep(window.closed_for(monotonic()))
             window.enter()
             try:
@@ -362,9 +367,9 @@ class Job:
             raise ValueError(f"a job that is {self.state} cannot become {state}")
         self.state = state
 
-    def _join(self, url: str) -> Window:
-        """Be counted in the window of the host that `url` is on."""
-        window = self._window_of(url)
+    def _join(self) -> Window:
+        """Be counted in the window of the host that the next request goes to."""
+        window = self._window_of(self._source.host)
         if window is not self._window:
             if self._window is not None:
                 self._window.part(self.threads)
@@ -414,7 +419,7 @@ class Job:
         brief = JobSnapshot(
             id=self.id,
             name=self.name,
-            url=mask(self.spec.url),
+            url=self.url,
             state=self.state,
             size=remote.size if remote else None,
             done=self._plan.done.total if remote else 0,

@@ -19,7 +19,7 @@ from engine.ranges import ByteRange, RangeSet
 OPEN_END = 1 << 62
 """Stands for the end of a file whose length nobody told."""
 SMALLEST_SPLIT = 512 * 1024
-"""Bytes a stolen part must have; smaller remainders are raced."""
+"""Bytes that both parts of a split must have; smaller remainders are raced."""
 
 RateOf = Callable[["Segment"], float]
 
@@ -171,10 +171,11 @@ class Plan:
         together = victim.remaining / (rate + own_rate) + cost
         if victim.remaining / rate - together < cost:
             return None
-        at = victim.mark + int(victim.remaining * rate / (rate + own_rate))
-        if victim.stop - at >= SMALLEST_SPLIT and at - victim.mark >= SMALLEST_SPLIT:
-            return self.steal(lane, victim, at)
-        return self.race(lane, victim)
+        if victim.remaining < 2 * SMALLEST_SPLIT:
+            return self.race(lane, victim)
+        kept = int(victim.remaining * rate / (rate + own_rate))
+        kept = min(max(kept, SMALLEST_SPLIT), victim.remaining - SMALLEST_SPLIT)
+        return self.steal(lane, victim, victim.mark + kept)
 
     def end(self, at: int) -> None:
         """The file turned out to be `at` bytes long."""

@@ -130,7 +130,8 @@ class RangeSet:
             yield ByteRange(at, within.stop)
 
     def _replace(self, first: int, last: int, new: list[tuple[int, int]]) -> None:
-        gone = sum(self._stops[first:last]) - sum(self._starts[first:last])
+        self._total -= sum(self._stops[first:last]) - sum(self._starts[first:last])
         self._starts[first:last] = [start for start, _ in new]
         self._stops[first:last] = [stop for _, stop in new]
-        self._total += sum(stop - start for start, stop in new) - gone
+        for start, stop in new:
+            self._total += stop - start

@@ -14,10 +14,11 @@ import os
 import select
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from time import monotonic
 from typing import Any, Protocol
 
 from engine.errors import HydraError, LocalError, ReaderGoneError
@@ -35,7 +36,9 @@ BATCH = 2 * 1024 * 1024
 PIPE_SIZE = 1024 * 1024
 """Linux's usual limit for the pipe of an unprivileged process."""
 SMALL_FILE = 1024 * 1024
-"""Bytes up to which a file is kept in memory and written in one thread hop."""
+"""Bytes up to which a file is kept in memory and written in one go."""
+QUICK = 0.0005
+"""Seconds that all system calls for a small file may keep the event loop."""
 
 
 class Sink(Protocol):
@@ -50,6 +53,43 @@ class Sink(Protocol):
         ...
 
     async def write(self, block: Block) -> None: ...
+
+
+class Disk:
+    """The threads that write files, and a feeling for how fast the disk is.
+
+    A small file is a handful of system calls, and handing them to a thread costs
+    more than they do: while they take no time they are made where we are. One
+    slow answer, and they go back to the threads until the disk is quick again.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, "hydra-file")
+        self._cost = QUICK
+
+    def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
+        """Run in a thread."""
+        return self._pool.submit(function, *args)
+
+    def save(self, function: Callable[..., None], *args: object) -> Future[Any]:
+        """Run what should be quick: here, if it has been."""
+        if self._cost >= QUICK:
+            return self._pool.submit(self._timed, function, *args)
+        done: Future[Any] = Future()
+        try:
+            self._timed(function, *args)
+            done.set_result(None)
+        except (OSError, HydraError) as error:
+            done.set_exception(error)
+        return done
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _timed(self, function: Callable[..., None], *args: object) -> None:
+        started = monotonic()
+        function(*args)
+        self._cost = monotonic() - started
 
 
 class Names:
@@ -81,20 +121,18 @@ class FileSink:
     horizon = OPEN_END
 
     def __init__(
-        self, directory: Path, name: str, names: Names, pool: Executor
+        self, directory: Path, name: str, names: Names, disk: Disk
     ) -> None:
-        self.target: Path = directory / name
+        self.target = directory / name
+        self.part = self.target
+        """Where the bytes are until then; the name is chosen with the target."""
         self._name = name
         self._names = names
-        self._pool = pool
+        self._disk = disk
         self._chosen = False
         self._fd: int | None = None
         self._small: list[Block] | None = None
         self._running: set[Future[Any]] = set()
-
-    @property
-    def part(self) -> Path:
-        return self.target.with_name(self.target.name + ".part")
 
     async def open(self, size: int | None) -> None:
         """Choose a free name and make the file; a small one is made when whole.
@@ -124,7 +162,8 @@ class FileSink:
 
     async def finish(self, modified: float | None) -> None:
         """Everything is here: flush it, and give it its final name and time."""
-        await self._hop(self._complete, modified)
+        run = self._disk.submit if self._small is None else self._disk.save
+        await self._result(run(self._complete, modified))
 
     async def condemn(self) -> None:
         """The bytes are wrong: keep them for inspection, as `NAME.part.bad`."""
@@ -138,10 +177,14 @@ class FileSink:
         self._close()
 
     async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
-        future = self._pool.submit(function, *args)
-        self._running.add(future)
-        future.add_done_callback(self._running.discard)
+        return await self._result(self._disk.submit(function, *args))
+
+    async def _result(self, future: Future[Any]) -> Any:
         try:
+            if future.done():
+                return future.result()
+            self._running.add(future)
+            future.add_done_callback(self._running.discard)
             return await asyncio.wrap_future(future)
         except OSError as error:
             where = error.filename or self.part
@@ -151,8 +194,11 @@ class FileSink:
 
     def _create(self) -> None:
         if not self._chosen:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-            self.target = self._names.choose(self.target.parent, self._name)
+            directory = self.target.parent
+            if not os.path.isdir(directory):  # noqa: PTH112  # a tenth of the price
+                directory.mkdir(parents=True, exist_ok=True)
+            self.target = self._names.choose(directory, self._name)
+            self.part = self.target.with_name(self.target.name + ".part")
             self._chosen = True
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._fd = os.open(self.part, flags, 0o666)

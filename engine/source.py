@@ -85,6 +85,8 @@ class Source:
         check_url(url)
         self.url = _without_userinfo(url)
         """Where the next request goes: the URL given, later where it led."""
+        self.host = host_of(self.url)
+        """Whose window its requests count in."""
         self._transport = transport
         self._limiter = limiter
         self._origin = _origin(url)
@@ -104,6 +106,7 @@ class Source:
                     _raise_for_status(response)
                     return response
                 self.url = self._next_hop(response)
+                self.host = host_of(self.url)
             except BaseException:
                 response.close()
                 raise

@@ -35,10 +35,12 @@ YOUNG = 0.3
 """Seconds before a lane's rate says anything about it."""
 SMALLEST_LEASE = 256 * 1024
 """A creeping horizon is not followed in smaller steps."""
-HELP_COST = 0.25
+HELP_COST = 0.1
 """Seconds a new connection must save at least before it relieves another."""
-LARGEST_SEGMENT = 16 * 1024 * 1024
+LARGEST_SEGMENT = 64 * 1024 * 1024
 """Some seconds of a fast lane: more would only be stolen back at the end."""
+WORTH_LATENCY = 10
+"""Latencies that fetching a segment should take at least: then asking costs a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,13 @@ class SegmentSize:
     least: int
     most: int
 
-    def want(self, unleased: int, lanes: int) -> int:
-        """A share of what is left, so that all lanes end at about the same time."""
-        return max(self.least, min(self.most, unleased // (2 * max(lanes, 1))))
+    def want(self, unleased: int, lanes: int, worth: float) -> int:
+        """A share of what is left, so that all lanes end at about the same time.
+
+        No less than what is `worth` a request, where the sink allows as much.
+        """
+        share = max(unleased // (2 * max(lanes, 1)), int(worth))
+        return max(self.least, min(self.most, share))
 
 
 class Lane:
@@ -181,9 +187,12 @@ class Transfer:
 
     def _next_segment(self, number: int) -> Segment | None:
         plan = self._plan
+        if plan.finished:
+            return None
         if not self._remote.ranges:
             return plan.lease(number, OPEN_END)
-        want = self._sizes.want(plan.unleased, len(self.lanes))
+        worth = WORTH_LATENCY * self._window.latency * self._usual_rate
+        want = self._sizes.want(plan.unleased, len(self.lanes), worth)
         horizon = self._sink.horizon
         segment = plan.lease(number, want, horizon, SMALLEST_LEASE)
         self.is_at_horizon = segment is None and plan.unleased > 0
