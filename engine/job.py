@@ -285,6 +285,7 @@ class Job:
             sink=sink,
             window=window,
             backoff=self._backoff(),
+            limiter=self.limiter,
             sizes=self._sizes(),
             threads=self.threads,
             on_bytes=self._received,
@@ -387,7 +388,7 @@ class Job:
         if self.stream is not None:
             share = config.buffer // (self.threads or 16)
             most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
-            return SegmentSize(least=most, most=most)
+            return SegmentSize(least=SMALLEST_LEASE, most=most)
         most = HASHED_SEGMENT if self._verifier else LARGEST_SEGMENT
         return SegmentSize(least=config.min_chunk, most=max(most, config.min_chunk))
 

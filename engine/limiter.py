@@ -65,6 +65,13 @@ class Limiter:
         self._serve()
 
     @property
+    def tightest(self) -> float | None:
+        """The lower of this limit and the ones above it."""
+        above = self._parent.tightest if self._parent else None
+        rates = [rate for rate in (self.rate, above) if rate is not None]
+        return min(rates, default=None)
+
+    @property
     def denials(self) -> int:
         """How often somebody was told to wait; grows while a limit binds."""
         return self._denials + (self._parent.denials if self._parent else 0)

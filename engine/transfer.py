@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from engine.errors import ChangedError, Fault, HydraError
+from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import Block, LaneSnapshot, LaneState, RemoteFile
 from engine.plan import OPEN_END, Plan, Segment
@@ -34,11 +35,14 @@ DRAINED = 256 * 1024
 YOUNG = 0.3
 """Seconds before a lane's rate says anything about it."""
 SMALLEST_LEASE = 256 * 1024
-"""A creeping horizon is not followed in smaller steps."""
+"""A creeping horizon is not followed in smaller steps, nor in steps that are not
+worth half a request."""
 HELP_COST = 0.1
 """Seconds a new connection must save at least before it relieves another."""
 LARGEST_SEGMENT = 64 * 1024 * 1024
 """Some seconds of a fast lane: more would only be stolen back at the end."""
+ROUND = 0.2
+"""Seconds that the segments of all lanes of a throttled stream last together."""
 WORTH_LATENCY = 10
 """Latencies that fetching a segment should take at least: then asking costs a tenth."""
 
@@ -50,12 +54,19 @@ class SegmentSize:
     least: int
     most: int
 
-    def want(self, unleased: int, lanes: int, worth: float) -> int:
+    def want(
+        self, unleased: int, lanes: int, worth: float, limit: float | None
+    ) -> int:
         """A share of what is left, so that all lanes end at about the same time.
 
-        No less than what is `worth` a request, where the sink allows as much.
+        No less than what is `worth` a request, where the sink allows as much. A
+        `limit` on an ordered sink is passed round in small parts: the reader
+        would see it in waves, each as large as all segments together.
         """
-        share = max(unleased // (2 * max(lanes, 1)), int(worth))
+        lanes = max(lanes, 1)
+        share = max(unleased // (2 * lanes), int(worth))
+        if limit is not None:
+            share = min(share, int(limit * ROUND / lanes))
         return max(self.least, min(self.most, share))
 
 
@@ -107,6 +118,7 @@ class Transfer:
         sink: Sink,
         window: Window,
         backoff: Backoff,
+        limiter: Limiter,
         sizes: SegmentSize,
         threads: int | None,
         on_bytes: Callable[[int], None],
@@ -123,6 +135,7 @@ class Transfer:
         self._sink = sink
         self._window = window
         self._backoff = backoff
+        self._limiter = limiter
         self._sizes = sizes
         self._on_bytes = on_bytes
         self._on_retry = on_retry
@@ -192,9 +205,11 @@ class Transfer:
         if not self._remote.ranges:
             return plan.lease(number, OPEN_END)
         worth = WORTH_LATENCY * self._window.latency * self._usual_rate
-        want = self._sizes.want(plan.unleased, len(self.lanes), worth)
+        limit = self._limiter.tightest if self._sink.in_order else None
+        want = self._sizes.want(plan.unleased, len(self.lanes), worth, limit)
         horizon = self._sink.horizon
-        segment = plan.lease(number, want, horizon, SMALLEST_LEASE)
+        least = max(SMALLEST_LEASE, min(want, int(worth)) // 2)
+        segment = plan.lease(number, want, horizon, least)
         self.is_at_horizon = segment is None and plan.unleased > 0
         if self.is_at_horizon:
             self._window.excuse("horizon")

@@ -96,7 +96,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add("-i", "--input", metavar="FILE", help="a list of URLs, - for standard input")
     add("-o", "--output", metavar="DIR", help="where files go (download/)")
     add("-O", "--name", metavar="FILE", help="file name, for one URL")
-    add("-s", "--stream", action="store_true", help="bytes to standard output, in order")
+    add(
+        "-s", "--stream", action="store_true", help="bytes to standard output, in order"
+    )
     add("--checksum", metavar="HEX", help="expected digest, or ALGO:HEX, for one URL")
     add("-th", "--typehash", metavar="ALGO", default="md5", help="of --checksum (md5)")
     add("--demo", action="store_true", help="download from an origin it starts itself")
@@ -104,11 +106,30 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how").add_argument
-    add("-t", "--threads", metavar="N", help="most connections for one file, 1-128 (auto)")
+    add(
+        "-t",
+        "--threads",
+        metavar="N",
+        help="most connections for one file, 1-128 (auto)",
+    )
     add("--jobs", metavar="N", help="files at the same time, 1-16 (auto)")
-    add("-l", "--limit", metavar="RATE", help="bytes per second in all: 20M, or 10 for 10M")
-    add("-b", "--buffer", metavar="MB", help="most memory a stream may hold, in MiB (64)")
-    add("--min-chunk-mb", metavar="MB", help="smallest range on disk downloads, in MiB (1)")
+    add(
+        "-l",
+        "--limit",
+        metavar="RATE",
+        help="bytes per second in all: 20M, or 10 for 10M",
+    )
+    add(
+        "-b",
+        "--buffer",
+        metavar="MB",
+        help="most memory a stream may hold, in MiB (64)",
+    )
+    add(
+        "--min-chunk-mb",
+        metavar="MB",
+        help="smallest range on disk downloads, in MiB (1)",
+    )
     add("--stream-chunk-mb", metavar="MB", help="largest range of a stream, in MiB (5)")
     add("--give-up-after", metavar="S", help="seconds without progress (300)")
     add("--stall-timeout", metavar="S", help="seconds of silence on a connection (10)")
@@ -117,16 +138,30 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("network").add_argument
-    add("-H", "--header", metavar="'K: V'", action="append", default=[], help="repeatable")
+    add(
+        "-H",
+        "--header",
+        metavar="'K: V'",
+        action="append",
+        default=[],
+        help="repeatable",
+    )
     add("-B", "--browser", metavar="NAME", help="TLS fingerprint, or none (chrome120)")
-    add("--cacert", metavar="FILE", help="certificates to trust instead of the system's")
+    add(
+        "--cacert", metavar="FILE", help="certificates to trust instead of the system's"
+    )
     add("--insecure", action="store_true", help="do not verify certificates")
 
 
 def _add_front_end(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("front end").add_argument
     add("-nu", "--no-ui", action="store_true", help="plain text on standard error")
-    add("-q", "--quiet", action="store_true", help="nothing on standard error but errors")
+    add(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="nothing on standard error but errors",
+    )
     add("--force", action="store_true", help="write a stream to a terminal")
     add("-d", "--debug", action="store_true", help="tracebacks")
     version = f"hydra-tui {__version__}"
@@ -159,7 +194,9 @@ def _config(args: argparse.Namespace) -> Config:
     return Config(**settings)
 
 
-def _number(option: str, text: str | None, kind: Callable[[str], float]) -> float | None:
+def _number(
+    option: str, text: str | None, kind: Callable[[str], float]
+) -> float | None:
     from engine import UsageError
 
     if text is None or (text == "auto" and kind is int):
@@ -269,9 +306,8 @@ async def _stream(config: Config, specs: list[JobSpec], *, quiet: bool) -> int:
     from engine import Engine
     from hydratui.plain import report
 
-    async with Engine(config) as engine:
-        async with report(engine, sys.stderr, quiet=quiet):
-            await engine.pipe(specs, sys.stdout.fileno())
+    async with Engine(config) as engine, report(engine, sys.stderr, quiet=quiet):
+        await engine.pipe(specs, sys.stdout.fileno())
     return 0
 
 
