@@ -18,9 +18,6 @@ from engine.model import Header
 MIB = 1024 * 1024
 MOST_LANES = 128
 MOST_JOBS = 16
-GIVE_UP_AFTER = 300.0
-UNREACHABLE_FOR = 10.0
-"""Seconds for a host nobody has reached yet, unless --give-up-after was typed."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -105,7 +102,9 @@ def check_url(url: str) -> None:
 
 def parse_size(text: str, unit: str = "") -> int:
     """`64`, `1.5Gi`, `20M` in bytes; a bare number counts in `unit`."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?(?:/s)?", text.strip().lower())
+    match = re.fullmatch(
+        r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?(?:/s)?", text.strip().lower()
+    )
     if match is None:
         raise ValueError("a number is needed, with K, M, G or Ki, Mi, Gi behind it")
     return int(float(match[1]) * _UNITS[match[2] or unit.lower()])

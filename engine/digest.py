@@ -35,7 +35,9 @@ def algorithm_named(name: str) -> str:
     plain = name.strip().lower().replace("-", "_")
     if plain.startswith("sha_"):
         plain = "sha" + plain[4:]
-    plain = {"sha2": "sha256", "sha3": "sha3_256", "blake2": "blake2b"}.get(plain, plain)
+    plain = {"sha2": "sha256", "sha3": "sha3_256", "blake2": "blake2b"}.get(
+        plain, plain
+    )
     if plain not in ALGORITHMS:
         known = ", ".join(ALGORITHMS)
         raise UsageError(f"unknown hash algorithm {name!r}; known are {known}")

@@ -18,8 +18,9 @@ from typing import Self
 
 from engine.config import MOST_JOBS, Config, check_header
 from engine.errors import HydraError, UsageError
+from engine.files import Disk, FileSink, Names
 from engine.job import Job
-from engine.limiter import Limiter
+from engine.limiter import WIDE_TURN, Limiter
 from engine.meter import Meter
 from engine.model import (
     EngineSnapshot,
@@ -31,9 +32,9 @@ from engine.model import (
     JobState,
 )
 from engine.naming import sanitise
-from engine.sinks import Disk, FdWriter, FileSink, Names, StreamSink
+from engine.sinks import FdWriter, StreamSink
 from engine.source import Source
-from engine.transport import WIDE_TURN, Transport
+from engine.transport import Transport
 from engine.verify import Verifier
 from engine.window import Window
 
@@ -180,7 +181,9 @@ class Engine:
             async for job in jobs:
                 async with aclosing(job.batches()) as batches:
                     async for batch in batches:
-                        await writer.write([p for block in batch for p in block.buffers])
+                        await writer.write(
+                            [p for block in batch for p in block.buffers]
+                        )
 
     async def _named(
         self, jobs: AsyncIterator[Job]

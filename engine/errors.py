@@ -39,7 +39,7 @@ class ChangedError(HydraError):
 
 
 class LocalError(HydraError):
-    """This machine is in the way: no space, no permission, not a directory."""
+    """Our own machine is in the way: no space, no permission, not a directory."""
 
 
 class ReaderGoneError(HydraError):

@@ -9,14 +9,14 @@ goes on from them.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
-from engine.config import GIVE_UP_AFTER, UNREACHABLE_FOR, Config
-from engine.errors import Fault, HydraError, IntegrityError
+from engine.config import Config
+from engine.errors import HydraError, IntegrityError
+from engine.files import FileSink
 from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import (
@@ -31,19 +31,27 @@ from engine.model import (
     RemoteFile,
 )
 from engine.naming import name_for, sanitise
+from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
 from engine.probe import probe
 from engine.ranges import ByteRange
-from engine.retry import CONGESTION, Backoff
-from engine.sinks import FileSink, StreamSink
+from engine.sinks import StreamSink
+from engine.sizes import (
+    HASHED_SEGMENT,
+    LARGEST_SEGMENT,
+    SMALLEST_LEASE,
+    FileSizes,
+    Sizes,
+    StreamSizes,
+)
 from engine.source import Source, mask
-from engine.transfer import LARGEST_SEGMENT, SMALLEST_LEASE, SegmentSize, Transfer
+from engine.transfer import Transfer
 from engine.transport import Response
 from engine.verify import Verifier
 from engine.window import Window
 
-HASHED_SEGMENT = 8 * 1024 * 1024
-"""While a hash follows the front, the front must not lie far behind."""
+MANY_LANES = 16
+"""How many a stream's buffer is divided among, where nobody typed a number."""
 
 _S = JobState
 MOVES: dict[JobState, frozenset[JobState]] = {
@@ -104,7 +112,6 @@ class Job:
         self._transfer: Transfer | None = None
         self._window: Window | None = None
         self._meter = Meter(monotonic())
-        self._moved = asyncio.Event()
         self._drained = asyncio.Event()
         self._denied_before = 0
         self._throttled = False
@@ -212,7 +219,9 @@ class Job:
         self._move(JobState.PROBING)
         first = None
         if self._remote is None:
-            first = await self._probe()
+            sample = ByteRange(0, self._sizes().least)
+            found = await probe(self._source, sample, self._patience(), self._join)
+            first = self._learn(*found, sample)
         remote = self._remote
         assert remote is not None
         self._move(JobState.RUNNING)
@@ -225,23 +234,6 @@ class Job:
         self._move(JobState.DONE)
         self._emit(self.id, EventKind.DONE, f"{self.name}: {self.verdict}")
         self._finish()
-
-    async def _probe(self) -> tuple[Segment, Response] | None:
-        """The first request; asked again for as long as patience lasts."""
-        backoff = self._backoff()
-        first = ByteRange(0, self._sizes().most)
-        while True:
-            window = self._join()
-            await asyncio.sleep(window.closed_for(monotonic()))
-            window.enter()
-            try:
-                remote, response = await probe(self._source, first)
-            except Fault as fault:
-                await self._nap(backoff, fault, window)
-                continue
-            finally:
-                window.leave()
-            return self._learn(remote, response, first)
 
     def _learn(
         self, remote: RemoteFile, response: Response, first: ByteRange
@@ -257,21 +249,6 @@ class Job:
             return None
         return segment, response
 
-    async def _nap(self, backoff: Backoff, fault: Fault, window: Window) -> None:
-        patience = None
-        if fault.unreachable and self._config.give_up_after is None:
-            patience = UNREACHABLE_FOR
-        delay = backoff.failed(monotonic(), patience)
-        if delay is None:
-            raise fault.final(str(fault)) from fault
-        if fault.status in CONGESTION:
-            window.cut(str(fault), monotonic())
-        if fault.retry_after is not None:
-            window.close_until(monotonic() + fault.retry_after)
-            delay = max(delay, fault.retry_after)
-        self._retrying(f"{fault}, {delay:.0f} s")
-        await asyncio.sleep(delay)
-
     async def _receive(
         self, remote: RemoteFile, first: tuple[Segment, Response] | None
     ) -> None:
@@ -284,12 +261,11 @@ class Job:
             plan=self._plan,
             sink=sink,
             window=window,
-            backoff=self._backoff(),
+            patience=self._patience(),
             limiter=self.limiter,
             sizes=self._sizes(),
             threads=self.threads,
             on_bytes=self._received,
-            on_retry=self._retrying,
         )
         if self._verifier is None or not isinstance(sink, FileSink):
             await self._transfer.run(first)
@@ -307,7 +283,7 @@ class Job:
         sink: FileSink,
         verifier: Verifier,
     ) -> None:
-        follower = verifier.follow(sink, self._plan, self._moved)
+        follower = verifier.follow(sink, self._plan)
         try:
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(follower)
@@ -378,24 +354,23 @@ class Job:
             self._window = window
         return window
 
-    def _backoff(self) -> Backoff:
-        patience = self._config.give_up_after
-        patience = GIVE_UP_AFTER if patience is None else patience
-        return Backoff(patience, monotonic(), random.random)
+    def _patience(self) -> Patience:
+        return Patience(self._config.give_up_after, self._retrying)
 
-    def _sizes(self) -> SegmentSize:
+    def _sizes(self) -> Sizes:
         config = self._config
         if self.stream is not None:
-            share = config.buffer // (self.threads or 16)
+            share = config.buffer // (self.threads or MANY_LANES)
             most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
-            return SegmentSize(least=SMALLEST_LEASE, most=most)
+            return StreamSizes(SMALLEST_LEASE, most)
         most = HASHED_SEGMENT if self._verifier else LARGEST_SEGMENT
-        return SegmentSize(least=config.min_chunk, most=max(most, config.min_chunk))
+        return FileSizes(config.min_chunk, max(most, config.min_chunk))
 
     def _received(self, size: int) -> None:
         self._meter.add(size, monotonic())
         self._count(size)
-        self._moved.set()
+        if self._verifier is not None:
+            self._verifier.nudge()
 
     def _retrying(self, note: str) -> None:
         self._emit(self.id, EventKind.RETRY, f"{self.name}: {note}")
@@ -415,7 +390,7 @@ class Job:
         return len(self._transfer.lanes) if self._transfer is not None else 0
 
     def snapshot(self, *, detailed: bool) -> JobSnapshot:
-        """This job as a level; lanes, pieces and views only in detail."""
+        """The job as a level; lanes, pieces and views only in detail."""
         remote = self._remote
         brief = JobSnapshot(
             id=self.id,

@@ -16,6 +16,8 @@ REFILL = 0.01
 """Seconds between refills; finer than this the loop's own jitter shows."""
 BURST = 0.05
 """Seconds of rate that may pile up while the loop is late: 1 % of five seconds."""
+WIDE_TURN = 1.0
+"""Seconds: with nobody watching, a turn takes what it takes."""
 
 
 class TokenBucket:
@@ -117,3 +119,29 @@ class Limiter:
         if self._waiting and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(REFILL, self._serve)
+
+
+class Turn:
+    """How long the callbacks of one turn of the event loop may take together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.budget = WIDE_TURN
+        self._loop = loop
+        self._began: float | None = None
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def admits(self, resume: Callable[[], None]) -> bool:
+        """Whether there is time left; if not, `resume` is called in a later turn."""
+        now = monotonic()
+        if self._began is None:
+            self._began = now
+            self._loop.call_soon(self._next)
+        if now - self._began < self.budget:
+            return True
+        self._waiting.append(resume)
+        return False
+
+    def _next(self) -> None:
+        self._began = None
+        for _ in range(len(self._waiting)):
+            self._waiting.popleft()()

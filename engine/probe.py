@@ -8,16 +8,42 @@ is empty.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+
 from engine.errors import Fault, RefusedError
 from engine.model import RemoteFile
 from engine.naming import name_for
+from engine.patience import Patience
 from engine.ranges import ByteRange
 from engine.source import Source, content_range
 from engine.transport import Response
+from engine.window import Window
 
 
-async def probe(source: Source, first: ByteRange) -> tuple[RemoteFile, Response]:
-    """Ask for the `first` range; what the answer says of the file, and its body."""
+async def probe(
+    source: Source, first: ByteRange, patience: Patience, join: Callable[[], Window]
+) -> tuple[RemoteFile, Response]:
+    """Ask for the `first` range; what the answer says of the file, and its body.
+
+    Asks again while patience lasts. `join` gives the window to be counted in,
+    which a redirect may change.
+    """
+    while True:
+        window = join()
+        await asyncio.sleep(window.closed_for(monotonic()))
+        window.enter()
+        try:
+            return await _ask(source, first)
+        except Fault as fault:
+            nap = patience.charge(fault, window, reached=False)
+        finally:
+            window.leave()
+        await asyncio.sleep(nap)
+
+
+async def _ask(source: Source, first: ByteRange) -> tuple[RemoteFile, Response]:
     asked_for = source.url
     response = await source.open(first)
     try:

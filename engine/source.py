@@ -47,7 +47,7 @@ class ContentRange:
 
 def content_range(response: Response) -> ContentRange | None:
     """The response's Content-Range, or None where it is missing or makes no sense."""
-    match = _CONTENT_RANGE.fullmatch((response.headers.get("content-range") or ""))
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range") or "")
     if match is None:
         return None
     size = None if match[3] == "*" else int(match[3])

@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
 from engine.errors import ChangedError, Fault, HydraError
 from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import Block, LaneSnapshot, LaneState, RemoteFile
+from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
 from engine.ranges import ByteRange
-from engine.retry import CONGESTION, Backoff
 from engine.sinks import Sink
+from engine.sizes import SMALLEST_LEASE, Pace, Sizes
 from engine.source import Source
 from engine.transport import Response
 from engine.window import Window
@@ -34,40 +34,8 @@ DRAINED = 256 * 1024
 """A tail this short is read to its end: cheaper than a new connection."""
 YOUNG = 0.3
 """Seconds before a lane's rate says anything about it."""
-SMALLEST_LEASE = 256 * 1024
-"""A creeping horizon is not followed in smaller steps, nor in steps that are not
-worth half a request."""
 HELP_COST = 0.1
 """Seconds a new connection must save at least before it relieves another."""
-LARGEST_SEGMENT = 64 * 1024 * 1024
-"""Some seconds of a fast lane: more would only be stolen back at the end."""
-ROUND = 0.2
-"""Seconds that the segments of all lanes of a throttled stream last together."""
-WORTH_LATENCY = 10
-"""Latencies that fetching a segment should take at least: then asking costs a tenth."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentSize:
-    """How much one lane leases at once, in bytes."""
-
-    least: int
-    most: int
-
-    def want(
-        self, unleased: int, lanes: int, worth: float, limit: float | None
-    ) -> int:
-        """A share of what is left, so that all lanes end at about the same time.
-
-        No less than what is `worth` a request, where the sink allows as much. A
-        `limit` on an ordered sink is passed round in small parts: the reader
-        would see it in waves, each as large as all segments together.
-        """
-        lanes = max(lanes, 1)
-        share = max(unleased // (2 * lanes), int(worth))
-        if limit is not None:
-            share = min(share, int(limit * ROUND / lanes))
-        return max(self.least, min(self.most, share))
 
 
 class Lane:
@@ -117,12 +85,11 @@ class Transfer:
         plan: Plan,
         sink: Sink,
         window: Window,
-        backoff: Backoff,
+        patience: Patience,
         limiter: Limiter,
-        sizes: SegmentSize,
+        sizes: Sizes,
         threads: int | None,
         on_bytes: Callable[[int], None],
-        on_retry: Callable[[str], None],
     ) -> None:
         self.lanes: dict[int, Lane] = {}
         self.threads = threads
@@ -134,11 +101,10 @@ class Transfer:
         self._plan = plan
         self._sink = sink
         self._window = window
-        self._backoff = backoff
+        self._patience = patience
         self._limiter = limiter
         self._sizes = sizes
         self._on_bytes = on_bytes
-        self._on_retry = on_retry
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._usual_rate = 0.0
@@ -204,16 +170,23 @@ class Transfer:
             return None
         if not self._remote.ranges:
             return plan.lease(number, OPEN_END)
-        worth = WORTH_LATENCY * self._window.latency * self._usual_rate
-        limit = self._limiter.tightest if self._sink.in_order else None
-        want = self._sizes.want(plan.unleased, len(self.lanes), worth, limit)
-        horizon = self._sink.horizon
-        least = max(SMALLEST_LEASE, min(want, int(worth)) // 2)
-        segment = plan.lease(number, want, horizon, least)
+        pace = self._pace()
+        want = self._sizes.want(pace)
+        least = max(SMALLEST_LEASE, min(want, pace.worth) // 2)
+        segment = plan.lease(number, want, self._sink.horizon, least)
         self.is_at_horizon = segment is None and plan.unleased > 0
         if self.is_at_horizon:
             self._window.excuse("horizon")
         return segment or self._help(number)
+
+    def _pace(self) -> Pace:
+        return Pace(
+            unleased=self._plan.unleased,
+            lanes=len(self.lanes),
+            rate=self._usual_rate,
+            latency=self._window.latency,
+            limit=self._limiter.tightest,
+        )
 
     def _help(self, number: int) -> Segment | None:
         now = monotonic()
@@ -339,7 +312,7 @@ class Transfer:
         if part is None:
             return
         self._call_off_rival(segment)
-        self._backoff.progressed(part.size, monotonic())
+        self._patience.progressed(part.size)
         lane.state = LaneState.HELD
         await self._sink.write(fresh.cut(part))
         lane.state = LaneState.RECEIVING
@@ -355,18 +328,9 @@ class Transfer:
                 response.abandon()
 
     async def _nap(self, lane: Lane, fault: Fault) -> None:
-        now = monotonic()
-        delay = self._backoff.failed(now)
-        if delay is None:
-            raise fault.final(str(fault)) from fault
-        if fault.retry_after is not None:
-            delay = max(delay, fault.retry_after)
-            self._window.close_until(now + fault.retry_after)
-        if fault.status in CONGESTION:
-            self._window.cut(str(fault), now)
+        delay = self._patience.charge(fault, self._window, reached=True)
         lane.state = LaneState.RETRYING
-        lane.note = f"{fault}, {delay:.0f} s"
-        self._on_retry(lane.note)
+        lane.note = str(fault)
         await asyncio.sleep(delay)
 
 

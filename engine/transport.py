@@ -20,9 +20,7 @@ pausable body. What this module knows:
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
-from time import monotonic
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, get_args
 
@@ -34,12 +32,12 @@ from curl_cffi.curl import (
     CURLPAUSE_CONT,
 )
 from curl_cffi.requests.impersonate import (
-    BrowserTypeLiteral,
     REAL_TARGET_MAP,
+    BrowserTypeLiteral,
 )
 
 from engine.errors import Fault, HydraError, LocalError, RefusedError, UsageError
-from engine.limiter import Limiter
+from engine.limiter import Limiter, Turn
 from engine.model import Header
 
 HIGH_MARK = 1024 * 1024
@@ -51,8 +49,6 @@ MOST_IDLE = 256
 now: it hangs up on lanes that wait for room."""
 FLUSH = 0.004
 """Seconds that few bytes may wait for company before the reader is woken."""
-WIDE_TURN = 1.0
-"""Seconds: with nobody watching, a turn takes what it takes."""
 
 _REFUSALS: dict[int, str] = {
     CurlECode.PEER_FAILED_VERIFICATION: "its certificate cannot be verified",
@@ -100,32 +96,6 @@ class Headers:
         """The values of a field joined by commas (RFC 9110 section 5.3), or None."""
         values = self._values.get(name.lower())
         return ", ".join(values) if values else None
-
-
-class Turn:
-    """How long the callbacks of one turn of the event loop may take together."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.budget = WIDE_TURN
-        self._loop = loop
-        self._began: float | None = None
-        self._waiting: deque[Callable[[], None]] = deque()
-
-    def admits(self, resume: Callable[[], None]) -> bool:
-        """Whether there is time left; if not, `resume` is called in a later turn."""
-        now = monotonic()
-        if self._began is None:
-            self._began = now
-            self._loop.call_soon(self._next)
-        if now - self._began < self.budget:
-            return True
-        self._waiting.append(resume)
-        return False
-
-    def _next(self) -> None:
-        self._began = None
-        for _ in range(len(self._waiting)):
-            self._waiting.popleft()()
 
 
 class Response:

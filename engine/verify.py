@@ -13,9 +13,9 @@ from concurrent.futures import Executor
 
 from engine.digest import hasher
 from engine.errors import IntegrityError
+from engine.files import FileSink
 from engine.model import Block, Digest, HashSnapshot
 from engine.plan import Plan
-from engine.sinks import FileSink
 
 STRIDE = 4 * 1024 * 1024
 """Bytes read back at once: large against a thread hop, small against the cache."""
@@ -29,6 +29,7 @@ class Verifier:
         self._pool = pool
         self._restarts = 0
         self._actual: str | None = None
+        self._moved = asyncio.Event()
         self._step: asyncio.Future[None] | None = None
         self._reset()
 
@@ -36,12 +37,16 @@ class Verifier:
         """Hash blocks that are next in order; done when their memory may go."""
         return self._hash([piece for block in blocks for piece in block.buffers])
 
-    async def follow(self, sink: FileSink, plan: Plan, moved: asyncio.Event) -> None:
+    async def follow(self, sink: FileSink, plan: Plan) -> None:
         """Hash what lies before the front, for as long as this is not cancelled."""
         while True:
-            moved.clear()
+            self._moved.clear()
             await self._catch_up(sink, plan, plan.front - plan.front % STRIDE)
-            await moved.wait()
+            await self._moved.wait()
+
+    def nudge(self) -> None:
+        """The front may have moved."""
+        self._moved.set()
 
     async def conclude(self, sink: FileSink, plan: Plan) -> str:
         """Hash what is left of a file on disk, and compare."""

@@ -61,7 +61,9 @@ class Window:
         """A job comes: it gets what was typed for it, and at least its one lane."""
         self._jobs += 1
         self._typed += threads or 0
-        size = min(max(self.size if not self._typed else 0, self._jobs, self._typed), CEILING)
+        size = min(
+            max(self.size if not self._typed else 0, self._jobs, self._typed), CEILING
+        )
         if not self._was_cut and size != self.size:
             self._doubling = self._doubling and not self._typed
             self._set(now, size, "as asked" if self._typed else "a lane for each file")
@@ -167,7 +169,9 @@ class Window:
     def _needed(self) -> float:
         """One lane of many is less than the noise of a short interval: take longer."""
         shortest = max(INTERVAL, ROUND_TRIPS * self.latency)
-        return shortest if self._doubling else max(0.5, shortest) * max(1.0, self.size / 8)
+        return (
+            shortest if self._doubling else max(0.5, shortest) * max(1.0, self.size / 8)
+        )
 
     def _begin(self, now: float) -> None:
         self._began = now

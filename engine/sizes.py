@@ -1,0 +1,81 @@
+"""How much one lane leases at once: a policy for files, and one for streams.
+
+A request costs a latency in which its connection carries nothing, so a segment
+should last at least ten of them. Beyond that the two part: on disk large
+segments ask less often and the last ones shrink so that all lanes end together;
+in a stream small segments keep the front moving, because everything that is
+ahead of a hole takes room that nobody else can use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB, MIB = 1024, 1024 * 1024
+SMALLEST_LEASE = 256 * KIB
+"""Bytes: a creeping horizon is not followed in smaller steps."""
+LARGEST_SEGMENT = 64 * MIB
+HASHED_SEGMENT = 8 * MIB
+"""While a hash follows the front, the front must not lie far behind."""
+UNKNOWN = MIB
+"""What a stream's lane gets before anybody knows how fast lanes are."""
+LATENCIES = 10
+SHORTEST = 0.1
+"""Seconds a segment should last where there is no latency: ten requests a second
+and lane are no burden to anybody."""
+ROUND = 0.2
+"""Seconds that the segments of all lanes of a throttled stream last together: the
+reader sees the limit in waves of that size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What the transfer knows when it leases; rates in bytes per second."""
+
+    unleased: int
+    """Bytes nobody has leased."""
+    lanes: int
+    rate: float
+    """Of a usual lane; 0 while unknown."""
+    latency: float
+    """Seconds from a request to its first byte."""
+    limit: float | None
+    """On everything together."""
+
+    @property
+    def worth(self) -> int:
+        """Bytes that make the price of a request disappear; 0 while unknown."""
+        return int(self.rate * max(SHORTEST, LATENCIES * self.latency))
+
+
+@dataclass(frozen=True, slots=True)
+class FileSizes:
+    """Half of an even share of what is left, so that all lanes end together."""
+
+    least: int
+    most: int
+
+    def want(self, pace: Pace) -> int:
+        share = pace.unleased // (2 * max(pace.lanes, 1))
+        return _within(self.least, max(share, pace.worth), self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSizes:
+    """No more than a request is worth, and less where a limit would come in waves."""
+
+    least: int
+    most: int
+
+    def want(self, pace: Pace) -> int:
+        share = pace.worth or UNKNOWN
+        if pace.limit is not None:
+            share = min(share, int(pace.limit * ROUND / max(pace.lanes, 1)))
+        return _within(self.least, share, self.most)
+
+
+Sizes = FileSizes | StreamSizes
+
+
+def _within(least: int, wanted: int, most: int) -> int:
+    return max(least, min(wanted, most))

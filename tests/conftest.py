@@ -1,0 +1,30 @@
+"""What every test may ask for, and how property tests explore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.support import nginx as server
+from tests.support.nginx import NginxServer
+from tests.support.payload import SIZES, Payload
+
+settings.register_profile("ci", derandomize=True, max_examples=200, deadline=None)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def payload(tmp_path_factory: pytest.TempPathFactory) -> Payload:
+    """Files of many sizes, the same on every machine."""
+    return Payload.make(tmp_path_factory.mktemp("payload"), SIZES)
+
+
+@pytest.fixture(scope="session")
+def nginx(payload: Payload) -> Iterator[NginxServer]:
+    """A real nginx that serves `payload`."""
+    if not server.available():
+        pytest.skip(server.SKIP_REASON)
+    with NginxServer(payload.directory) as running:
+        yield running
