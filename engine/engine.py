@@ -20,7 +20,7 @@ from engine.config import MOST_JOBS, Config, check_header
 from engine.errors import HydraError, UsageError
 from engine.files import Disk, FileSink, Names
 from engine.job import Job
-from engine.limiter import WIDE_TURN, Limiter
+from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import (
     EngineSnapshot,
@@ -40,7 +40,6 @@ from engine.window import Window
 
 TICK = 0.1
 """Seconds between looks at windows, limits and late lanes."""
-FILE_THREADS = 4
 HASH_THREADS = 2
 REMEMBERED_EVENTS = 10_000
 """Events a slow subscriber may be behind before it loses the oldest."""
@@ -69,7 +68,7 @@ class Engine:
 
     async def __aenter__(self) -> Self:
         self._meter = Meter(monotonic())
-        self._disk = Disk(FILE_THREADS)
+        self._disk = Disk()
         self._hashes = ThreadPoolExecutor(HASH_THREADS, "hydra-hash")
         await self._stack.enter_async_context(self._transport)
         self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
@@ -142,7 +141,7 @@ class Engine:
 
     def set_turn_budget(self, seconds: float | None) -> None:
         """How long one turn of the loop may spend on arriving bytes; None is freely."""
-        self._transport.turn.budget = WIDE_TURN if seconds is None else seconds
+        self._transport.turn.budget = seconds
 
     # -- streams -------------------------------------------------------------
 

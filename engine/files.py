@@ -24,24 +24,35 @@ from engine.sinks import MOST_BUFFERS, after
 
 SMALL_FILE = 1024 * 1024
 """Bytes up to which a file is kept in memory and written in one go."""
+PATIENT_THREADS = 4
 QUICK = 0.0005
 """Seconds that all system calls for a small file may keep the event loop."""
 
 
 class Disk:
-    """The threads that write files, and a feeling for how fast the disk is.
+    """The threads that work on files, and a feeling for how fast the disk is.
+
+    Blocks are written by one thread: it moves gigabytes a second into the page
+    cache, and a second one would only fight with it and the event loop for the
+    interpreter's lock. What waits for the disk itself (flush, create, rename) has
+    threads of its own.
 
     A small file is a handful of system calls, and handing them to a thread costs
     more than they do: while they take no time they are made where we are. One
     slow answer, and they go back to the threads until the disk is quick again.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, "hydra-file")
+    def __init__(self) -> None:
+        self._writer = ThreadPoolExecutor(1, "hydra-write")
+        self._pool = ThreadPoolExecutor(PATIENT_THREADS, "hydra-file")
         self._cost = QUICK
 
+    def move(self, function: Callable[..., Any], *args: object) -> Future[Any]:
+        """Run what moves bytes into or out of the page cache."""
+        return self._writer.submit(function, *args)
+
     def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
-        """Run in a thread."""
+        """Run what may wait for the disk."""
         return self._pool.submit(function, *args)
 
     def save(self, function: Callable[..., None], *args: object) -> Future[Any]:
@@ -57,6 +68,7 @@ class Disk:
         return done
 
     def close(self) -> None:
+        self._writer.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _timed(self, function: Callable[..., None], *args: object) -> None:
@@ -120,7 +132,7 @@ class FileSink:
         if self._small is not None:
             self._small.append(block)
         else:
-            await self._hop(self._pwrite, block)
+            await self._result(self._disk.move(self._pwrite, block))
 
     async def read(self, offset: int, size: int) -> bytes:
         """Read back what was written; from the page cache, if it was just now."""
@@ -128,7 +140,8 @@ class FileSink:
             ordered = sorted(self._small, key=lambda block: block.offset)
             whole = b"".join(piece for block in ordered for piece in block.buffers)
             return whole[offset : offset + size]
-        data: bytes = await self._hop(self._pread, size, offset)
+        read = self._disk.move(self._pread, size, offset)
+        data: bytes = await self._result(read)
         return data
 
     async def finish(self, modified: float | None) -> None:

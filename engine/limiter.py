@@ -16,8 +16,6 @@ REFILL = 0.01
 """Seconds between refills; finer than this the loop's own jitter shows."""
 BURST = 0.05
 """Seconds of rate that may pile up while the loop is late: 1 % of five seconds."""
-WIDE_TURN = 1.0
-"""Seconds: with nobody watching, a turn takes what it takes."""
 
 
 class TokenBucket:
@@ -81,6 +79,8 @@ class Limiter:
     def admit(self, size: int, resume: Callable[[], None]) -> bool:
         """Take `size` tokens, or say no and call `resume` when it is time to ask again."""
         bucket = self._bucket
+        if bucket is None and self._parent is None:
+            return True
         if bucket is not None and not self._is_free(bucket):
             self._queue(resume)
             return False
@@ -125,13 +125,16 @@ class Turn:
     """How long the callbacks of one turn of the event loop may take together."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.budget = WIDE_TURN
+        self.budget: float | None = None
+        """Seconds; None where nobody watches, and a turn takes what it takes."""
         self._loop = loop
         self._began: float | None = None
         self._waiting: deque[Callable[[], None]] = deque()
 
     def admits(self, resume: Callable[[], None]) -> bool:
         """Whether there is time left; if not, `resume` is called in a later turn."""
+        if self.budget is None:
+            return True
         now = monotonic()
         if self._began is None:
             self._began = now

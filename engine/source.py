@@ -138,10 +138,10 @@ class Source:
         location = response.headers.get("location")
         if not location:
             raise RefusedError(f"HTTP {response.status} without a Location")
-        url = urljoin(self.url, location)
         try:
+            url = urljoin(self.url, location.replace(" ", "%20"))
             check_url(url)
-        except UsageError as error:
+        except (UsageError, ValueError) as error:
             raise RefusedError(f"a redirect is refused: {error}") from None
         return _without_userinfo(url)
 

@@ -40,8 +40,11 @@ from engine.errors import Fault, HydraError, LocalError, RefusedError, UsageErro
 from engine.limiter import Limiter, Turn
 from engine.model import Header
 
-HIGH_MARK = 1024 * 1024
+HIGH_MARK = 2 * 1024 * 1024
 """Bytes a body holds at most; half of it wakes the reader."""
+HELD_TOGETHER = 32 * 1024 * 1024
+"""Bytes all bodies hold at most: with many lanes each holds less."""
+LEAST_MARK = 256 * 1024
 SOCKET_BUFFER = 256 * 1024
 """curl's receive buffer. Larger costs memory per paused lane, smaller costs speed."""
 MOST_IDLE = 256
@@ -89,13 +92,21 @@ class Headers:
         self._values: dict[str, list[str]] = {}
 
     def add(self, line: bytes) -> None:
-        name, _, value = line.decode("latin-1").partition(":")
+        name, _, value = _text(line).partition(":")
         self._values.setdefault(name.strip().lower(), []).append(value.strip())
 
     def get(self, name: str) -> str | None:
         """The values of a field joined by commas (RFC 9110 section 5.3), or None."""
         values = self._values.get(name.lower())
         return ", ".join(values) if values else None
+
+
+def _text(line: bytes) -> str:
+    """UTF-8 as servers send it, else the Latin-1 that RFC 9110 remembers."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 class Response:
@@ -116,6 +127,7 @@ class Response:
         self._limiter = limiter
         self._turn = transport.turn
         self._stall_timeout = transport.stall_timeout
+        self._high_mark = transport.high_mark
         self._head = asyncio.Event()
         self._in_head = False
         self._pending_status = 0
@@ -213,21 +225,22 @@ class Response:
     def _on_data(self, data: bytes) -> int:
         if self._ended:
             return CURL_WRITEFUNC_ERROR
-        if self._held >= HIGH_MARK:
+        if self._held >= self._high_mark:
             self._is_full = True
             return CURL_WRITEFUNC_PAUSE
         if not self._turn.admits(self._resume):
             return CURL_WRITEFUNC_PAUSE
-        self._is_throttled = not self._limiter.admit(len(data), self._resume)
+        size = len(data)
+        self._is_throttled = not self._limiter.admit(size, self._resume)
         if self._is_throttled:
             return CURL_WRITEFUNC_PAUSE
         self._pieces.append(data)
-        self._held += len(data)
+        self._held += size
         self._tell_reader()
-        return len(data)
+        return size
 
     def _tell_reader(self) -> None:
-        if self._held >= HIGH_MARK // 2:
+        if self._held >= self._high_mark // 2:
             self._wake.set()
         elif self._flush is None:
             loop = asyncio.get_running_loop()
@@ -320,6 +333,11 @@ class Transport:
             response.close()
             raise
         return response
+
+    @property
+    def high_mark(self) -> int:
+        """What one more body may hold."""
+        return max(LEAST_MARK, min(HIGH_MARK, HELD_TOGETHER // (len(self._open) + 1)))
 
     def _set_multi(self, option: CurlMOpt, value: int) -> None:
         """AsyncCurl.setopt hands curl a pointer where it wants the number itself."""
