@@ -89,14 +89,15 @@ class Plan:
     ) -> Segment | None:
         """The lowest free bytes before the horizon, `want` of them at most.
 
-        Fewer than `least` only at the front, or where the gap has no more: a
-        horizon that creeps must not be followed in slivers.
+        The horizon makes them fewer than `least` only at the front: one that
+        creeps must not be followed in slivers.
         """
         gap = self._todo.first()
         if gap is None or gap.start >= horizon:
             return None
         stop = min(gap.stop, gap.start + want, horizon)
-        if stop - gap.start < min(least, gap.size) and gap.start != self.front:
+        least = min(least, want, gap.size)
+        if stop - gap.start < least and gap.start != self.front:
             return None
         self._todo.remove(ByteRange(gap.start, stop))
         return self._issue(lane, gap.start, stop)
@@ -112,8 +113,8 @@ class Plan:
         start = self.done.front(start)
         if rival is not None:
             start = max(start, rival.mark)
+        segment.landed = min(start, segment.mark)
         if start >= stop:
-            segment.landed = segment.mark
             return None
         if rival is not None and stop >= rival.stop:
             rival.stop = rival.mark

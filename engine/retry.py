@@ -77,7 +77,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         return min(float(value), LONGEST_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

@@ -20,8 +20,8 @@ HASHED_SEGMENT = 8 * MIB
 UNKNOWN = MIB
 """What a stream's lane gets before anybody knows how fast lanes are."""
 LATENCIES = 10
-SHORTEST = 0.1
-"""Seconds a segment should last where there is no latency: ten requests a second
+SHORTEST = 0.2
+"""Seconds a segment should last where there is no latency: five requests a second
 and lane are no burden to anybody."""
 ROUND = 0.2
 """Seconds that the segments of all lanes of a throttled stream last together: the

@@ -162,7 +162,15 @@ class Transfer:
         self._window.enter()
         task = group.create_task(self._fly(lane), name=f"lane {lane.number}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._land(lane, task))
+
+    def _land(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        """Clean up after a lane; one cancelled before its first step never could."""
+        self._tasks.discard(task)
+        del self.lanes[lane.number]
+        self._window.leave()
+        self._let_go(lane)
+        self.poke()
 
     def _next_segment(self, number: int) -> Segment | None:
         plan = self._plan
@@ -212,20 +220,15 @@ class Transfer:
     # -- one lane ------------------------------------------------------------
 
     async def _fly(self, lane: Lane) -> None:
-        try:
-            while True:
-                try:
-                    await self._deliver(lane)
-                except Fault as fault:
-                    await self._nap(lane, fault)
-                segment = None if self._must_land() else self._next_segment(lane.number)
-                if segment is None:
-                    return
-                lane.ask(segment, monotonic())
-        finally:
-            del self.lanes[lane.number]
-            self._window.leave()
-            self.poke()
+        while True:
+            try:
+                await self._deliver(lane)
+            except Fault as fault:
+                await self._nap(lane, fault)
+            segment = None if self._must_land() else self._next_segment(lane.number)
+            if segment is None:
+                return
+            lane.ask(segment, monotonic())
 
     def _must_land(self) -> bool:
         over = self.threads is not None and len(self.lanes) > self.threads
@@ -238,11 +241,15 @@ class Transfer:
                 lane.response = await self._ask(lane.segment)
             await self._receive(lane, lane.response)
         finally:
-            if lane.response is not None:
-                lane.response.close()
-                lane.response = None
-            self._plan.release(lane.segment)
+            self._let_go(lane)
             self.poke()
+
+    def _let_go(self, lane: Lane) -> None:
+        if lane.response is not None:
+            lane.response.close()
+            lane.response = None
+        if lane.segment in self._plan.segments:
+            self._plan.release(lane.segment)
 
     async def _ask(self, segment: Segment) -> Response:
         if self._remote.ranges:

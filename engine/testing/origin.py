@@ -150,6 +150,8 @@ class Origin:
             while True:
                 sock, _ = self._listener.accept()
                 sock.setblocking(False)
+                # asyncio only does it for sockets that say they are TCP's.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.connections += 1
                 wire = Wire(sock, self.connections)
                 self._open.add(wire)
