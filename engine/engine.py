@@ -16,7 +16,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from engine.config import MOST_JOBS, Config, check_header
+from engine.config import MOST_JOBS, Config, check_header, check_url
 from engine.errors import HydraError, UsageError
 from engine.files import Disk, FileSink, Names
 from engine.job import Job
@@ -83,9 +83,12 @@ class Engine:
     ) -> None:
         self._waiting.clear()
         self._ticking.cancel()
-        for task in self._tasks.values():
-            task.cancel()
+        for job_id, task in self._tasks.items():
+            if not self._jobs[job_id].state.is_final:
+                task.cancel()
         await self._stack.aclose()
+        for job in self._jobs.values():
+            await job.close()
         self._limiter.close()
         self._disk.close()
         self._hashes.shutdown(wait=False, cancel_futures=True)
@@ -97,8 +100,7 @@ class Engine:
 
         Raises UsageError where the spec can never work.
         """
-        if spec.name is not None and not sanitise(spec.name):
-            raise UsageError(f"not a file name: {spec.name!r}")
+        _check(spec)
         job = self._make_job(spec, stream=None)
         self._waiting.append(job)
         self._admit()
@@ -130,6 +132,8 @@ class Engine:
         if self._jobs[job].may_become(JobState.CANCELLED):
             self._jobs[job].cancel()
             self._take_from_queue(job)
+            if job not in self._tasks and self._jobs[job].stream is None:
+                self._group.create_task(self._jobs[job].close(), name=f"close {job}")
 
     def set_limit(self, rate: float | None) -> None:
         """Most bytes per second for everything together, from now on."""
@@ -193,35 +197,46 @@ class Engine:
     async def _streams(self, urls: Iterable[str | JobSpec]) -> AsyncGenerator[Job]:
         """Jobs in the order of `urls`, each as soon as its head is known."""
         specs = [JobSpec(url) if isinstance(url, str) else url for url in urls]
+        for spec in specs:
+            _check(spec)
+        begun: list[Job] = []
         coming: asyncio.Queue[Job | None] = asyncio.Queue()
-        fetching = self._group.create_task(self._fetch_ahead(specs, coming))
-        job = None
+        fetching = self._group.create_task(self._fetch_ahead(specs, begun, coming))
         try:
             while (job := await coming.get()) is not None:
                 await job.probed.wait()
+                if job.error is None:
+                    yield job
+                    if not job.drained.is_set():
+                        self.cancel(job.id)  # its reader has gone on to the next
+                    await job.finished.wait()
                 if job.error is not None:
                     raise job.error
-                yield job
-                await job.finished.wait()
         finally:
             fetching.cancel()
-            for begun in self._jobs.values():
-                if begun.stream is not None:
-                    self.cancel(begun.id)
+            for job in begun:
+                self.cancel(job.id)
+            tasks = (self._tasks.get(job.id) for job in begun)
+            await asyncio.wait([fetching, *filter(None, tasks)])
 
     async def _fetch_ahead(
-        self, specs: list[JobSpec], coming: asyncio.Queue[Job | None]
+        self, specs: list[JobSpec], begun: list[Job], coming: asyncio.Queue[Job | None]
     ) -> None:
-        """Begin each file when the one before it is here, if not yet read."""
-        previous: StreamSink | None = None
+        """Begin each file when the one before it is here, if not yet read.
+
+        The one before that must have been: two at a time share the memory.
+        """
         for spec in specs:
+            previous = begun[-1].stream if begun else None
             job = self._make_job(spec, stream=self._make_stream(previous))
+            begun.append(job)
             coming.put_nowait(job)
             self._start(job)
             await job.received.wait()
             if job.error is not None:
                 return
-            previous = job.stream
+            if len(begun) > 1:
+                await begun[-2].finished.wait()
         coming.put_nowait(None)
 
     # -- levels and edges ----------------------------------------------------
@@ -262,8 +277,6 @@ class Engine:
     # -- jobs ----------------------------------------------------------------
 
     def _make_job(self, spec: JobSpec, stream: StreamSink | None) -> Job:
-        for header in spec.headers:
-            check_header(header)
         limiter = Limiter(spec.limit, self._limiter) if spec.limit else self._limiter
         headers = (*self.config.headers, *spec.headers)
         job = Job(
@@ -305,6 +318,8 @@ class Engine:
             self._start(self._waiting.popleft())
 
     def _may_admit(self, job: Job) -> bool:
+        if job.id in self._tasks:
+            return False  # paused and resumed before it stood still
         most = self.config.jobs or MOST_JOBS
         if len(self._tasks) >= most or not self._tasks:
             return not self._tasks
@@ -336,6 +351,15 @@ class Engine:
             for job_id in self._tasks:
                 self._jobs[job_id].tick()
             self._admit()
+
+
+def _check(spec: JobSpec) -> None:
+    """Refuse what can never work."""
+    check_url(spec.url)
+    for header in spec.headers:
+        check_header(header)
+    if spec.name is not None and not sanitise(spec.name):
+        raise UsageError(f"not a file name: {spec.name!r}")
 
 
 async def _joined(job: Job) -> AsyncIterator[bytes]:

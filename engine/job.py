@@ -99,6 +99,7 @@ class Job:
         """Set once the name is known, or never will be."""
         self.received = asyncio.Event()
         """Set once every byte is here, or never will be."""
+        self.drained = asyncio.Event()
         self._config = config
         self._source = source
         self._window_of = window_of
@@ -112,7 +113,6 @@ class Job:
         self._transfer: Transfer | None = None
         self._window: Window | None = None
         self._meter = Meter(monotonic())
-        self._drained = asyncio.Event()
         self._denied_before = 0
         self._throttled = False
         self._emit(self.id, EventKind.QUEUED, self.name)
@@ -156,10 +156,14 @@ class Job:
     def cancel(self) -> None:
         """Give up for good; the caller cancels the task."""
         self._move(JobState.CANCELLED)
+        if self.stream is not None:
+            self.stream.end(HydraError("cancelled"))
         self._finish()
 
     def may_become(self, state: JobState) -> bool:
-        return state in MOVES[self.state]
+        """Whether that is a legal move; what has a verdict cannot be stopped any more."""
+        stops = state in {JobState.PAUSED, JobState.CANCELLED}
+        return state in MOVES[self.state] and not (stops and self.verdict)
 
     def set_threads(self, threads: int | None) -> None:
         """Most lanes from now on; None lets the window find out."""
@@ -199,8 +203,13 @@ class Job:
             if self._window is not None:
                 self._window.part(self.threads)
                 self._window = None
-            if self._file is not None and self.state is not JobState.PAUSED:
-                await asyncio.shield(self._file.close())
+            if self.state not in {JobState.PAUSED, JobState.QUEUED}:
+                await asyncio.shield(self.close())
+
+    async def close(self) -> None:
+        """Let go of the file; what there is of it stays."""
+        if self._file is not None:
+            await self._file.close()
 
     async def batches(self) -> AsyncGenerator[list[Block]]:
         """A streaming job's bytes, in order; hashed while the caller has them."""
@@ -210,7 +219,7 @@ class Job:
             yield batch
             if hashing is not None:
                 await hashing
-        self._drained.set()
+        self.drained.set()
         await self.finished.wait()
         if self.error is not None:
             raise self.error
@@ -274,7 +283,7 @@ class Job:
         self.received.set()
         if self.stream is not None:
             self.stream.end()
-            await self._drained.wait()
+            await self.drained.wait()
 
     async def _receive_and_hash(
         self,
@@ -304,6 +313,7 @@ class Job:
         except BaseException:
             if first is not None:
                 first[1].close()
+                self._plan.release(first[0])
             raise
         return self._file
 

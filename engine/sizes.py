@@ -62,13 +62,16 @@ class FileSizes:
 
 @dataclass(frozen=True, slots=True)
 class StreamSizes:
-    """No more than a request is worth, and less where a limit would come in waves."""
+    """No more than a request is worth; less in the last round, which all lanes should
+    end together, and where a limit would come in waves."""
 
     least: int
     most: int
 
     def want(self, pace: Pace) -> int:
         share = pace.worth or UNKNOWN
+        last = pace.unleased // max(pace.lanes, 1)
+        share = min(share, max(last, share // 4))
         if pace.limit is not None:
             share = min(share, int(pace.limit * ROUND / max(pace.lanes, 1)))
         return _within(self.least, share, self.most)

@@ -26,7 +26,7 @@ from engine.plan import OPEN_END, Plan, Segment
 from engine.ranges import ByteRange
 from engine.sinks import Sink
 from engine.sizes import SMALLEST_LEASE, Pace, Sizes
-from engine.source import Source
+from engine.source import Source, content_range
 from engine.transport import Response
 from engine.window import Window
 
@@ -61,7 +61,7 @@ class Lane:
 
     def snapshot(self, now: float) -> LaneSnapshot:
         state = self.state
-        if self.response is not None and self.response.is_throttled:
+        if self.response is not None and self.response.is_held:
             state = LaneState.HELD
         return LaneSnapshot(
             number=self.number,
@@ -284,9 +284,9 @@ class Transfer:
             if not segment.remaining and self._is_spent(response, asked - at):
                 self._learn(lane)
                 return
-        if asked == OPEN_END:
+        if asked == OPEN_END and at >= segment.mark:
             self._plan.end(at)
-        elif segment.remaining:
+        elif at < _promised(response, segment):
             raise Fault("connection closed early")
 
     def _is_spent(self, response: Response, tail: int) -> bool:
@@ -320,9 +320,7 @@ class Transfer:
             return
         self._call_off_rival(segment)
         self._patience.progressed(part.size)
-        lane.state = LaneState.HELD
         await self._sink.write(fresh.cut(part))
-        lane.state = LaneState.RECEIVING
         self._plan.land(segment, part)
         if self._plan.finished:
             self.poke()
@@ -339,6 +337,14 @@ class Transfer:
         lane.state = LaneState.RETRYING
         lane.note = str(fault)
         await asyncio.sleep(delay)
+
+
+def _promised(response: Response, segment: Segment) -> int:
+    """Where the answer should have ended: a server may give less than was asked for."""
+    given = content_range(response)
+    if given is None or given.part is None:
+        return segment.stop
+    return min(segment.stop, given.part.stop)
 
 
 def _or(rate: float | None, usual: float) -> float:

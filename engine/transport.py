@@ -176,14 +176,9 @@ class Response:
         return self._future.done()
 
     @property
-    def is_throttled(self) -> bool:
-        """Whether our own limit holds it back."""
-        return self._is_throttled
-
-    @property
-    def held(self) -> int:
-        """Bytes received and not yet read."""
-        return self._held
+    def is_held(self) -> bool:
+        """Whether we hold it back: the limit, or a reader that is busy."""
+        return self._is_throttled or self._is_full
 
     def abandon(self) -> None:
         """Ask for nothing more; a waiting reader gets the end."""
