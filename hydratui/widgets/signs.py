@@ -1,0 +1,51 @@
+"""What a state looks like: a sign, an ink and a word, so that colour says nothing alone.
+
+Every sign is one cell wide in the terminals and fonts we know of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine import EventKind, JobState, LaneState
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    glyph: str
+    ink: str
+    word: str
+
+
+JOB_SIGNS = {
+    JobState.QUEUED: Sign("·", "dim", "queued"),
+    JobState.PROBING: Sign("◌", "flight", "probing"),
+    JobState.RUNNING: Sign("▶", "good", "running"),
+    JobState.VERIFYING: Sign("◆", "accent", "verifying"),
+    JobState.PAUSED: Sign("‖", "warn", "paused"),
+    JobState.DONE: Sign("✓", "good", "done"),
+    JobState.FAILED: Sign("✗", "bad", "failed"),
+    JobState.CANCELLED: Sign("✗", "dim", "cancelled"),
+}
+
+LANE_SIGNS = {
+    LaneState.CONNECTING: Sign("◌", "flight", "connecting"),
+    LaneState.RECEIVING: Sign("▶", "good", "receiving"),
+    LaneState.HELD: Sign("‖", "warn", "held back"),
+    LaneState.RETRYING: Sign("↻", "bad", "retrying"),
+}
+
+RACING = Sign("»", "accent", "racing")
+
+EVENT_SIGNS = {
+    EventKind.QUEUED: Sign("·", "dim", "queued"),
+    EventKind.PROBED: Sign("◌", "flight", "probed"),
+    EventKind.STARTED: Sign("▶", "good", "started"),
+    EventKind.WINDOW: Sign("◇", "window", "window"),
+    EventKind.RETRY: Sign("↻", "warn", "retry"),
+    EventKind.VERIFIED: Sign("◆", "accent", "verified"),
+    EventKind.DONE: Sign("✓", "good", "done"),
+    EventKind.FAILED: Sign("✗", "bad", "failed"),
+    EventKind.PAUSED: Sign("‖", "warn", "paused"),
+    EventKind.RESUMED: Sign("▶", "good", "resumed"),
+}
