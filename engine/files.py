@@ -144,10 +144,13 @@ class FileSink:
         data: bytes = await self._result(read)
         return data
 
-    async def finish(self, modified: float | None) -> None:
-        """Everything is here: flush it, and give it its final name and time."""
+    async def finish(self, size: int, modified: float | None) -> None:
+        """Everything is here: flush it, and give it its final name and time.
+
+        What lies beyond `size` is left over from a longer version.
+        """
         run = self._disk.submit if self._small is None else self._disk.save
-        await self._result(run(self._complete, modified))
+        await self._result(run(self._complete, size, modified))
 
     async def condemn(self) -> None:
         """The bytes are wrong: keep them for inspection, as `NAME.part.bad`."""
@@ -205,9 +208,10 @@ class FileSink:
         assert self._fd is not None
         return os.pread(self._fd, size, offset)
 
-    def _complete(self, modified: float | None) -> None:
+    def _complete(self, size: int, modified: float | None) -> None:
         self._write_small()
         assert self._fd is not None
+        os.ftruncate(self._fd, size)
         if modified is not None:
             os.utime(self._fd, (modified, modified))
         _flush(self._fd)
@@ -224,6 +228,7 @@ class FileSink:
             self._pwrite(block)
 
     def _close(self) -> None:
+        self._small = None
         if self._chosen:
             self._names.give_back(self.target)
         if self._fd is not None:

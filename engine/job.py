@@ -14,6 +14,8 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
+from humanize import naturalsize
+
 from engine.config import Config
 from engine.errors import HydraError, IntegrityError
 from engine.files import FileSink
@@ -239,7 +241,8 @@ class Job:
         self._move(JobState.VERIFYING)
         self.verdict = await self._verify()
         if self._file is not None:
-            await self._file.finish(_timestamp(remote.last_modified))
+            modified = _timestamp(remote.last_modified)
+            await self._file.finish(self._plan.done.total, modified)
         self._move(JobState.DONE)
         self._emit(self.id, EventKind.DONE, f"{self.name}: {self.verdict}")
         self._finish()
@@ -314,6 +317,8 @@ class Job:
             if first is not None:
                 first[1].close()
                 self._plan.release(first[0])
+            await asyncio.shield(self.close())
+            self._file = None
             raise
         return self._file
 
@@ -386,7 +391,9 @@ class Job:
         self._emit(self.id, EventKind.RETRY, f"{self.name}: {note}")
 
     def _description(self, remote: RemoteFile) -> str:
-        size = "unknown length" if remote.size is None else f"{remote.size} bytes"
+        size = "unknown length"
+        if remote.size is not None:
+            size = naturalsize(remote.size, binary=True)
         return f"{self.name}: {size}" + ("" if remote.ranges else ", no ranges")
 
     # -- what others may see --------------------------------------------------

@@ -102,6 +102,9 @@ class Limiter:
     def _queue(self, resume: Callable[[], None]) -> None:
         self._denials += 1
         self._waiting.append(resume)
+        self._serve_later()
+
+    def _serve_later(self) -> None:
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(REFILL, self._serve)
@@ -111,14 +114,15 @@ class Limiter:
             self._timer.cancel()
             self._timer = None
         self._serving = True
-        for _ in range(len(self._waiting)):
-            if self._bucket and not self._bucket.has_tokens(monotonic()):
-                break
-            self._waiting.popleft()()
-        self._serving = False
-        if self._waiting and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(REFILL, self._serve)
+        try:
+            for _ in range(len(self._waiting)):
+                if self._bucket and not self._bucket.has_tokens(monotonic()):
+                    break
+                self._waiting.popleft()()
+        finally:
+            self._serving = False
+            if self._waiting:
+                self._serve_later()
 
 
 class Turn:

@@ -17,7 +17,7 @@ from engine.model import RemoteFile
 from engine.naming import name_for
 from engine.patience import Patience
 from engine.ranges import ByteRange
-from engine.source import Source, content_range
+from engine.source import Source, content_range, undone_coding
 from engine.transport import Response
 from engine.window import Window
 
@@ -47,7 +47,7 @@ async def _ask(source: Source, first: ByteRange) -> tuple[RemoteFile, Response]:
     asked_for = source.url
     response = await source.open(first)
     try:
-        if _tells_no_size(response):
+        if _must_be_whole(response):
             response.close()
             response = await source.open(None)
         size, ranges = _extent(response, first)
@@ -66,10 +66,12 @@ async def _ask(source: Source, first: ByteRange) -> tuple[RemoteFile, Response]:
     return remote, response
 
 
-def _tells_no_size(response: Response) -> bool:
-    """A 206 of `*` bytes, or a 416 that does not say the file is empty."""
+def _must_be_whole(response: Response) -> bool:
+    """Whether parts are no use: of unknown whole, in a coding, or a 416 without a size."""
+    if response.status == 200:
+        return False
     found = content_range(response)
-    return response.status != 200 and (found is None or found.size is None)
+    return found is None or found.size is None or bool(undone_coding(response))
 
 
 def _extent(response: Response, first: ByteRange) -> tuple[int | None, bool]:
@@ -89,9 +91,8 @@ def _extent(response: Response, first: ByteRange) -> tuple[int | None, bool]:
 
 
 def _whole_length(response: Response) -> int | None:
-    """Content-Length, where the body is not coded into another length."""
+    """Content-Length, where it is the length of the bytes we get."""
     length = response.headers.get("content-length")
-    coding = (response.headers.get("content-encoding") or "identity").lower()
-    if coding != "identity" or length is None or not length.isdigit():
+    if undone_coding(response) or length is None or not length.isdigit():
         return None
     return int(length)

@@ -33,6 +33,7 @@ from engine.transport import Response, Transport
 
 MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PACKED = (".gz", ".tgz", ".bgz", ".z", ".br", ".zst", ".svgz")
 _WIRE = "%/:@!$&'()*+,;=~-._[]"
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
@@ -57,6 +58,21 @@ def content_range(response: Response) -> ContentRange | None:
     if start >= stop or (size is not None and stop > size):
         return None
     return ContentRange(ByteRange(start, stop), size)
+
+
+def is_packed(url: str) -> bool:
+    """Whether the file is compressed by itself.
+
+    Many servers label a `.gz` with Content-Encoding: there it describes the file
+    and must not be undone, or `x.tar.gz` would hold a tar.
+    """
+    return urlsplit(url).path.lower().endswith(_PACKED)
+
+
+def undone_coding(response: Response) -> str:
+    """The content coding that was undone, so that lengths tell of other bytes."""
+    coding = (response.headers.get("content-encoding") or "identity").lower()
+    return "" if coding == "identity" or is_packed(response.url) else coding
 
 
 def mask(url: str) -> str:
@@ -99,7 +115,10 @@ class Source:
         """
         for _ in range(MOST_REDIRECTS + 1):
             response = await self._transport.get(
-                self.url, self._headers(part), self._limiter
+                self.url,
+                self._headers(part),
+                self._limiter,
+                decode=not is_packed(self.url),
             )
             try:
                 if response.status not in _REDIRECTS:
@@ -151,6 +170,8 @@ def check_part(response: Response, part: ByteRange, remote: RemoteFile) -> None:
     found = content_range(response)
     if response.status != 206:
         raise Fault(f"HTTP {response.status} to a range request")
+    if coding := undone_coding(response):
+        raise Fault(f"a part was given in {coding} coding")
     if found is None or found.part is None or found.part.start != part.start:
         shown = response.headers.get("content-range")
         raise Fault(f"asked for {part.header}, was given {shown or 'no Content-Range'}")

@@ -59,13 +59,15 @@ class Lane:
         self.state = LaneState.CONNECTING
         self.note = ""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether we hold it back ourselves."""
+        return self.response is not None and self.response.is_held
+
     def snapshot(self, now: float) -> LaneSnapshot:
-        state = self.state
-        if self.response is not None and self.response.is_held:
-            state = LaneState.HELD
         return LaneSnapshot(
             number=self.number,
-            state=state,
+            state=LaneState.HELD if self.is_held else self.state,
             range=self.segment.range,
             mark=min(self.segment.mark, max(self.segment.stop, self.segment.start)),
             rate=self.meter.rate(now),
@@ -197,6 +199,8 @@ class Transfer:
         )
 
     def _help(self, number: int) -> Segment | None:
+        if any(lane.is_held for lane in self.lanes.values()):
+            return None  # a second fetch is held back too, and what it gets is lost
         now = monotonic()
         rates = {lane.number: self._rate(lane, now) for lane in self.lanes.values()}
         known = sorted(rate for rate in rates.values() if rate is not None)

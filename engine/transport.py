@@ -307,10 +307,11 @@ class Transport:
             curl.close()
 
     async def get(
-        self, url: str, headers: Iterable[Header], limiter: Limiter
+        self, url: str, headers: Iterable[Header], limiter: Limiter, *, decode: bool
     ) -> Response:
         """Send a GET and wait for the head of its response; redirects are not followed.
 
+        With `decode` a content coding that nobody asked for is undone.
         Raises Fault where asking again may help, RefusedError where it cannot.
         """
         curl = self._idle.pop() if self._idle else self._new_handle()
@@ -318,6 +319,7 @@ class Transport:
         response = Response(self, curl, url, limiter)
         curl.setopt(CurlOpt.URL, url.encode())
         curl.setopt(CurlOpt.HTTPHEADER, [f"{k}: {v}".encode() for k, v in headers])
+        curl.setopt(CurlOpt.HTTP_CONTENT_DECODING, int(decode))
         curl.setopt(CurlOpt.HEADERFUNCTION, response._on_header)
         curl.setopt(CurlOpt.WRITEFUNCTION, response._on_data)
         self._open.add(response)
@@ -351,6 +353,7 @@ class Transport:
             (CurlOpt.BUFFERSIZE, SOCKET_BUFFER),
             (CurlOpt.CONNECTTIMEOUT_MS, int(self._connect_timeout * 1000)),
             (CurlOpt.TIMEOUT_MS, 0),
+            (CurlOpt.ACCEPT_ENCODING, ""),  # what can be undone; we ask for identity
         ):
             curl.setopt(option, value)
         if self._insecure:

@@ -61,18 +61,20 @@ class Window:
         """A job comes: it gets what was typed for it, and at least its one lane."""
         self._jobs += 1
         self._typed += threads or 0
-        size = min(
-            max(self.size if not self._typed else 0, self._jobs, self._typed), CEILING
-        )
-        if not self._was_cut and size != self.size:
+        size = min(max(self._jobs, self._typed or self.size), CEILING)
+        self.ceiling = size if self._typed else CEILING
+        if self._was_cut:
+            size = min(size, self.size)
+        if size != self.size:
             self._doubling = self._doubling and not self._typed
             self._set(now, size, "as asked" if self._typed else "a lane for each file")
-        self.ceiling = size if self._typed else CEILING
 
     def part(self, threads: int | None) -> None:
         """A job goes; the window keeps what it learned."""
         self._jobs -= 1
         self._typed -= threads or 0
+        if not self._typed:
+            self.ceiling = CEILING
 
     def resize(self, before: int | None, threads: int | None, now: float) -> None:
         """A job was given another number of lanes, or the choice back with None."""
@@ -155,10 +157,11 @@ class Window:
                 return
             self._doubling = self._doubling and gain >= DOUBLING_PAYS
         if now >= self._hold_until and self.size < self.ceiling:
-            self._base = (self.size, rate)
+            base = (self.size, rate)
             step = self.size if self._doubling else 1
             target = min(self.size + step, self.ceiling)
             self._set(now, target, "doubling" if self._doubling else "one more")
+            self._base = base
 
     def _retreat(self, size: int, gain: float, now: float) -> None:
         self._doubling = False
@@ -180,8 +183,7 @@ class Window:
         self._excuse = ""
 
     def _set(self, now: float, size: int, reason: str, *, cut: bool = False) -> None:
-        if cut:
-            self._base = None
+        self._base = None
         self.size = size
         self._begin(now)
         self._say(now, reason, cut=cut)
