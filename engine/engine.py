@@ -108,7 +108,7 @@ class Engine:
 
     async def wait(self, job: JobId) -> JobSnapshot:
         """Wait until a job is over; its last snapshot, or its error raised."""
-        await self._jobs[job].finished.wait()
+        await self._jobs[job].milestones.finished.wait()
         error = self._jobs[job].error
         if error is not None:
             raise error
@@ -204,12 +204,12 @@ class Engine:
         fetching = self._group.create_task(self._fetch_ahead(specs, begun, coming))
         try:
             while (job := await coming.get()) is not None:
-                await job.probed.wait()
+                await job.milestones.probed.wait()
                 if job.error is None:
                     yield job
-                    if not job.drained.is_set():
+                    if not job.milestones.drained.is_set():
                         self.cancel(job.id)  # its reader has gone on to the next
-                    await job.finished.wait()
+                    await job.milestones.finished.wait()
                 if job.error is not None:
                     raise job.error
         finally:
@@ -232,11 +232,11 @@ class Engine:
             begun.append(job)
             coming.put_nowait(job)
             self._start(job)
-            await job.received.wait()
+            await job.milestones.received.wait()
             if job.error is not None:
                 return
             if len(begun) > 1:
-                await begun[-2].finished.wait()
+                await begun[-2].milestones.finished.wait()
         coming.put_nowait(None)
 
     # -- levels and edges ----------------------------------------------------
@@ -291,6 +291,7 @@ class Engine:
             verifier=Verifier(spec.checksum, self._hashes) if spec.checksum else None,
             emit=self._emit,
             count=self._count,
+            on_received=self._admit,
         )
         self._jobs[job.id] = job
         if stream is not None:
@@ -320,12 +321,15 @@ class Engine:
     def _may_admit(self, job: Job) -> bool:
         if job.id in self._tasks:
             return False  # paused and resumed before it stood still
+        busy = sum(
+            not self._jobs[id_].milestones.received.is_set() for id_ in self._tasks
+        )
         most = self.config.jobs or MOST_JOBS
-        if len(self._tasks) >= most or not self._tasks:
-            return not self._tasks
+        if busy >= most or not busy:
+            return not busy
         window = self._window_of(job.host)
         typed = self.config.jobs is not None
-        return typed or len(self._tasks) < window.size > window.flying
+        return typed or busy < window.size > window.flying
 
     def _start(self, job: Job) -> None:
         task = self._group.create_task(job.run(), name=f"job {job.id}")

@@ -156,6 +156,11 @@ class FileSink:
         """The bytes are wrong: keep them for inspection, as `NAME.part.bad`."""
         await self._hop(self._rename_bad)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a file, or a name that others may not take."""
+        return self._fd is not None or self._chosen
+
     async def close(self) -> None:
         """Close the file once the threads that still write to it are done."""
         while self._running:
@@ -216,6 +221,7 @@ class FileSink:
             os.utime(self._fd, (modified, modified))
         _flush(self._fd)
         self.part.rename(self.target)
+        self._close()
 
     def _rename_bad(self) -> None:
         self._write_small()
@@ -231,6 +237,7 @@ class FileSink:
         self._small = None
         if self._chosen:
             self._names.give_back(self.target)
+            self._chosen = False
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

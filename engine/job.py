@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
@@ -70,6 +70,19 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 Emit = Callable[[JobId, EventKind, str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Milestones:
+    """What others wait for; each is set at the latest when the job is over."""
+
+    probed: asyncio.Event = field(default_factory=asyncio.Event)
+    """The name is known."""
+    received: asyncio.Event = field(default_factory=asyncio.Event)
+    """Every byte is here."""
+    drained: asyncio.Event = field(default_factory=asyncio.Event)
+    """The reader of a stream has had every byte."""
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Job:
     """A spec on its way; `run` is a task, everything else is called from outside."""
 
@@ -87,6 +100,7 @@ class Job:
         verifier: Verifier | None,
         emit: Emit,
         count: Callable[[int], None],
+        on_received: Callable[[], None],
     ) -> None:
         self.id = id
         self.spec = spec
@@ -96,12 +110,7 @@ class Job:
         self.threads = spec.threads or config.threads
         self.limiter = limiter
         self.stream = stream
-        self.finished = asyncio.Event()
-        self.probed = asyncio.Event()
-        """Set once the name is known, or never will be."""
-        self.received = asyncio.Event()
-        """Set once every byte is here, or never will be."""
-        self.drained = asyncio.Event()
+        self.milestones = Milestones()
         self._config = config
         self._source = source
         self._window_of = window_of
@@ -109,6 +118,7 @@ class Job:
         self._verifier = verifier
         self._emit = emit
         self._count = count
+        self._on_received = on_received
         self._remote: RemoteFile | None = None
         self._plan = Plan(None)
         self._file: FileSink | None = None
@@ -206,12 +216,12 @@ class Job:
                 self._window.part(self.threads)
                 self._window = None
             if self.state not in {JobState.PAUSED, JobState.QUEUED}:
-                await asyncio.shield(self.close())
+                await self.close()
 
     async def close(self) -> None:
         """Let go of the file; what there is of it stays."""
-        if self._file is not None:
-            await self._file.close()
+        if self._file is not None and self._file.is_open:
+            await asyncio.shield(self._file.close())
 
     async def batches(self) -> AsyncGenerator[list[Block]]:
         """A streaming job's bytes, in order; hashed while the caller has them."""
@@ -221,8 +231,8 @@ class Job:
             yield batch
             if hashing is not None:
                 await hashing
-        self.drained.set()
-        await self.finished.wait()
+        self.milestones.drained.set()
+        await self.milestones.finished.wait()
         if self.error is not None:
             raise self.error
 
@@ -254,7 +264,7 @@ class Job:
         self._remote = remote
         self._plan = Plan(remote.size)
         self._emit(self.id, EventKind.PROBED, self._description(remote))
-        self.probed.set()
+        self.milestones.probed.set()
         segment = self._plan.lease(0, first.size if remote.ranges else OPEN_END)
         if segment is None:
             response.close()
@@ -283,10 +293,11 @@ class Job:
             await self._transfer.run(first)
         else:
             await self._receive_and_hash(self._transfer, first, sink, self._verifier)
-        self.received.set()
+        self.milestones.received.set()
+        self._on_received()
         if self.stream is not None:
             self.stream.end()
-            await self.drained.wait()
+            await self.milestones.drained.wait()
 
     async def _receive_and_hash(
         self,
@@ -317,7 +328,7 @@ class Job:
             if first is not None:
                 first[1].close()
                 self._plan.release(first[0])
-            await asyncio.shield(self.close())
+            await self.close()
             self._file = None
             raise
         return self._file
@@ -350,9 +361,9 @@ class Job:
         self._finish()
 
     def _finish(self) -> None:
-        self.probed.set()
-        self.received.set()
-        self.finished.set()
+        self.milestones.probed.set()
+        self.milestones.received.set()
+        self.milestones.finished.set()
 
     def _move(self, state: JobState) -> None:
         if not self.may_become(state):

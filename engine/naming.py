@@ -33,7 +33,7 @@ def sanitise(name: str) -> str:
     """
     name = name.replace("\\", "/").rpartition("/")[2]
     name = "".join(c for c in name if unicodedata.category(c) not in _UNSAFE)
-    name = name.strip().lstrip("-.").strip()
+    name = re.sub(r"^[\s.-]+", "", name).rstrip()
     if _RESERVED.fullmatch(name):
         name = f"_{name}"
     return _shorten(name)
@@ -54,7 +54,7 @@ def _disposition_name(header: str) -> str:
         charset = match[1] or "utf-8"
         try:
             return unquote(match[2], encoding=charset, errors="strict")
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, UnicodeError):
             pass
     if match := _PLAIN.search(header):
         return match[2] or re.sub(r"\\(.)", r"\1", match[1])
@@ -69,4 +69,4 @@ def _split(name: str) -> tuple[str, str]:
 def _shorten(name: str) -> str:
     stem, extension = _split(name)
     room = LONGEST - len(extension.encode())
-    return stem.encode()[:room].decode(errors="ignore") + extension
+    return (stem.encode()[:room].decode(errors="ignore") + extension).rstrip()

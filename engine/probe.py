@@ -32,7 +32,8 @@ async def probe(
     """
     while True:
         window = join()
-        await asyncio.sleep(window.closed_for(monotonic()))
+        if wait := window.closed_for(monotonic()):
+            await asyncio.sleep(wait)
         window.enter()
         try:
             return await _ask(source, first)

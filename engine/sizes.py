@@ -62,8 +62,11 @@ class FileSizes:
 
 @dataclass(frozen=True, slots=True)
 class StreamSizes:
-    """No more than a request is worth; less in the last round, which all lanes should
-    end together, and where a limit would come in waves."""
+    """No more than a request is worth, and less for two reasons.
+
+    All lanes should end the last round together, and a limit should not reach the
+    reader in waves.
+    """
 
     least: int
     most: int

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from engine.errors import ChangedError, Fault, HydraError
@@ -116,6 +117,9 @@ class Transfer:
 
         Raises what ended it for good: a HydraError that is not a Fault.
         """
+        if first is not None and first[1].is_complete and not self._plan.unleased:
+            await self._take(*first)
+            first = None
         try:
             async with asyncio.TaskGroup() as group:
                 if first is not None:
@@ -129,6 +133,11 @@ class Transfer:
                     task.cancel()
         except* HydraError as group_of_errors:
             raise _first(group_of_errors) from None
+
+    async def _take(self, segment: Segment, response: Response) -> None:
+        """A small file whose only body is already here needs no lanes and no group."""
+        with suppress(Fault):
+            await self._deliver(Lane(segment, monotonic(), response))
 
     def poke(self) -> None:
         """Something changed that may let lanes start: room, window, time."""
