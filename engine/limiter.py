@@ -139,16 +139,23 @@ class Turn:
         """Whether there is time left; if not, `resume` is called in a later turn."""
         if self.budget is None:
             return True
-        now = monotonic()
         if self._began is None:
-            self._began = now
+            self._began = monotonic()
             self._loop.call_soon(self._next)
-        if now - self._began < self.budget:
+        if not self._is_over():
             return True
         self._waiting.append(resume)
         return False
 
+    def _is_over(self) -> bool:
+        if self.budget is None or self._began is None:
+            return False
+        return monotonic() - self._began >= self.budget
+
     def _next(self) -> None:
-        self._began = None
-        for _ in range(len(self._waiting)):
+        """A new turn: those who waited go first, within its budget too."""
+        self._began = monotonic() if self._waiting else None
+        while self._waiting and not self._is_over():
             self._waiting.popleft()()
+        if self._began is not None:
+            self._loop.call_soon(self._next)

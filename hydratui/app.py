@@ -24,7 +24,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from engine import Event, JobSnapshot
 from hydratui.driver import PatientDriver, has_hung_up
-from hydratui.pulse import HERTZ, PROBE, TIGHT_TURN, Pulse
+from hydratui.pulse import HERTZ, PROBE, TURN, Pulse
 from hydratui.screens.confirm import Choice, Confirm
 from hydratui.screens.help import Help
 from hydratui.screens.main import MainScreen
@@ -81,6 +81,7 @@ class HydraApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         if not self._live:
             return
+        self._engine.set_turn_budget(TURN)
         self._handle_signals()
         self.run_worker(self._follow_events())
         self.run_worker(self._probe())
@@ -96,7 +97,7 @@ class HydraApp(App[None], inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in self._handled:
             loop.remove_signal_handler(number)
-        if self._pulse.tight:
+        if self._live:
             self._engine.set_turn_budget(None)
 
     def tick(self) -> None:
@@ -153,14 +154,7 @@ class HydraApp(App[None], inherit_bindings=False):
         while True:
             due = loop.time() + PROBE
             await asyncio.sleep(PROBE)
-            self._feel(loop.time() - due)
-
-    def _feel(self, lag: float) -> None:
-        """Ask the engine for shorter turns while the loop is late."""
-        before = self._pulse.tight
-        self._pulse.probed(lag)
-        if self._pulse.tight is not before:
-            self._engine.set_turn_budget(TIGHT_TURN if self._pulse.tight else None)
+            self._pulse.probed(loop.time() - due)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()

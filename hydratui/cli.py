@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydratui import __version__
@@ -30,6 +31,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    _hold_descriptors()
     args = _parser().parse_args(argv)
     try:
         return _run(args)
@@ -39,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         return _complain(error)
+    finally:
+        _settle_messages()
 
 
 def exit_code(error: BaseException) -> int:
@@ -64,6 +68,25 @@ def worst(codes: Iterable[int]) -> int:
         if code in failed:
             return code
     return MIXED if len(failed) > 1 else next(iter(failed), 0)
+
+
+def _hold_descriptors() -> None:
+    """Where 0, 1 or 2 is closed, nothing of ours may be opened in its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.__stderr__ is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _settle_messages() -> None:
+    """What could not be written is forgotten: at exit it would change the code."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 # -- what was typed ------------------------------------------------------------
@@ -204,7 +227,7 @@ def _number(
     try:
         return kind(text)
     except ValueError:
-        raise UsageError(f"{option} {text}: a number is needed") from None
+        raise UsageError(f"{option} {text:.40}: a number is needed") from None
 
 
 def _size(option: str, text: str | None, unit: str) -> int | None:
@@ -215,7 +238,9 @@ def _size(option: str, text: str | None, unit: str) -> int | None:
     try:
         return parse_size(text, unit)
     except ValueError as error:
-        raise UsageError(f"{option} {text}: {error}") from None
+        raise UsageError(f"{option} {text:.40}: {error}") from None
+    except OverflowError:
+        raise UsageError(f"{option} {text:.40}...: that is too much") from None
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -254,12 +279,15 @@ def _urls(args: argparse.Namespace) -> list[str]:
 
     if args.input is None:
         return list(args.url)
+    stdin = args.input == "-"
+    name = 0 if stdin else args.input
     try:
-        lines = sys.stdin if args.input == "-" else open(args.input)  # noqa: SIM115, PTH123
-        with lines:
+        with open(name, encoding="utf-8-sig", closefd=not stdin) as lines:
             listed = [line.strip() for line in lines]
     except OSError as error:
         raise UsageError(f"--input {args.input}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--input {args.input}: it is not text") from None
     return [*args.url, *(x for x in listed if x and not x.startswith("#"))]
 
 
@@ -271,8 +299,8 @@ def _run(args: argparse.Namespace) -> int:
 
     config = _config(args)
     urls = _urls(args)
-    if args.stream and sys.stdout.isatty() and not args.force:
-        raise UsageError("standard output is a terminal; --force writes there anyway")
+    if args.stream:
+        _check_output(force=args.force)
     if not urls and not args.demo:
         raise UsageError("no URL given; try hydra-tui --demo")
     specs = _specs(args, urls)
@@ -282,13 +310,23 @@ def _run(args: argparse.Namespace) -> int:
     return _until_signal(front_end(config, specs))
 
 
+def _check_output(*, force: bool) -> None:
+    from engine import LocalError, UsageError
+
+    if sys.__stdout__ is None:
+        raise LocalError("standard output is closed")
+    if sys.stdout.isatty() and not force:
+        raise UsageError("standard output is a terminal; --force writes there anyway")
+
+
 FrontEnd = Callable[["Config", "list[JobSpec]"], Coroutine[Any, Any, int]]
 
 
 def _front_end(args: argparse.Namespace) -> FrontEnd:
     if args.stream:
         return lambda config, specs: _stream(config, specs, quiet=args.quiet)
-    terminal = sys.stdin.isatty() and sys.__stderr__ is not None and sys.stderr.isatty()
+    keys = sys.__stdin__ is not None and sys.stdin.isatty()
+    terminal = keys and sys.__stderr__ is not None and sys.stderr.isatty()
     if args.no_ui or args.quiet or not terminal or os.environ.get("TERM") == "dumb":
         return lambda config, specs: _plain(config, specs, quiet=args.quiet)
     return _app
@@ -382,7 +420,8 @@ def _complain(error: BaseException) -> int:
         about = getattr(error, "about", "")
         kind = f"unexpected {type(error).__name__}" if code == BUG else ""
         line = ": ".join(filter(None, ("hydra-tui", about, kind, str(error))))
-        print(safe(line), file=sys.stderr)
+        with suppress(OSError):  # nobody is there to be told
+            print(safe(line), file=sys.stderr)
     return code
 
 

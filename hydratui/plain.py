@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TextIO
 
 from engine import Engine, EngineSnapshot, Event, EventKind
@@ -21,11 +21,12 @@ TOLD = frozenset({EventKind.PROBED, EventKind.RETRY, EventKind.DONE})
 
 @asynccontextmanager
 async def report(engine: Engine, out: TextIO, *, quiet: bool) -> AsyncGenerator[None]:
-    """Write progress for as long as the context lasts."""
+    """Write progress for as long as the context lasts; its errors stay as they are."""
     if quiet:
         yield
         return
     lines = _Lines(out)
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         telling = [
             group.create_task(_tell_events(engine, lines)),
@@ -34,10 +35,14 @@ async def report(engine: Engine, out: TextIO, *, quiet: bool) -> AsyncGenerator[
         await asyncio.sleep(0)
         try:
             yield
+        except Exception as error:  # noqa: BLE001  # the group would wrap it
+            failure = error
         finally:
             for task in telling:
                 task.cancel()
             lines.end()
+    if failure is not None:
+        raise failure
 
 
 class _Lines:
@@ -64,8 +69,9 @@ class _Lines:
         return "\r\x1b[K" if self._is_moving else ""
 
     def _write(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+        with suppress(OSError):  # that nobody reads this is no reason to fail
+            self._out.write(text)
+            self._out.flush()
 
 
 async def _tell_events(engine: Engine, lines: _Lines) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from hydratui.app import HydraApp
 from hydratui.driver import PatientDriver
-from hydratui.pulse import TIGHT_TURN
+from hydratui.pulse import TURN
 from hydratui.widgets.log_view import LogLine
 from tests.hydratui.support import FakeEngine, make_job, mixed_queue, running_job, story
 
@@ -52,26 +52,12 @@ async def test_under_a_dialog_the_screen_is_not_drawn() -> None:
         assert painted == []
 
 
-async def test_a_late_loop_shortens_the_engines_turns() -> None:
-    """And a calm one lets them be as long as they like."""
+async def test_the_engines_turns_are_short_while_a_screen_is_shown() -> None:
+    """The engine outlives the app, and then has its turns to itself again."""
     engine = FakeEngine([running_job()])
-    app = still(engine)
+    app = HydraApp(engine)
     async with app.run_test():
-        for _ in range(25):
-            app._feel(0.04)
-        assert engine.calls == [("set_turn_budget", TIGHT_TURN)]
-        for _ in range(100):
-            app._feel(0.001)
-        assert engine.calls[1:] == [("set_turn_budget", None)]
-
-
-async def test_leaving_gives_the_engine_its_turns_back() -> None:
-    """The engine outlives the app and owes it nothing."""
-    engine = FakeEngine([running_job()])
-    app = still(engine)
-    async with app.run_test():
-        for _ in range(25):
-            app._feel(0.04)
+        assert ("set_turn_budget", TURN) in engine.calls
     assert engine.calls[-1] == ("set_turn_budget", None)
 
 
