@@ -152,9 +152,15 @@ class Transfer:
 
     # -- who flies -----------------------------------------------------------
 
+    @property
+    def _most(self) -> int:
+        """How many lanes this file may have now."""
+        if not self._remote.ranges:
+            return 1
+        return min(self.threads or self._window.ceiling, self._window.share)
+
     def _may_launch(self) -> bool:
-        most = 1 if not self._remote.ranges else self.threads or self._window.ceiling
-        return len(self.lanes) < most and self._window.has_room(monotonic())
+        return len(self.lanes) < self._most and self._window.has_room(monotonic())
 
     def _launch(self, group: asyncio.TaskGroup) -> bool:
         number = next(n for n in range(len(self.lanes) + 1) if n not in self.lanes)
@@ -244,8 +250,7 @@ class Transfer:
             lane.ask(segment, monotonic())
 
     def _must_land(self) -> bool:
-        over = self.threads is not None and len(self.lanes) > self.threads
-        return over or self._window.is_over
+        return len(self.lanes) > self._most or self._window.is_over
 
     async def _deliver(self, lane: Lane) -> None:
         """Fetch a lane's segment; whatever happens, the lease ends here."""

@@ -94,6 +94,11 @@ class Window:
         return max(self._closed_until - now, 0.0)
 
     @property
+    def share(self) -> int:
+        """Most lanes of one job, so that each job on this host has its part."""
+        return -(-self.size // max(self._jobs, 1))
+
+    @property
     def is_over(self) -> bool:
         """Whether more lanes fly than should: one must land."""
         return self.flying > self.size

@@ -124,7 +124,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     add("--checksum", metavar="HEX", help="expected digest, or ALGO:HEX, for one URL")
     add("-th", "--typehash", metavar="ALGO", default="md5", help="of --checksum (md5)")
-    add("--demo", action="store_true", help="download from an origin it starts itself")
+    add(
+        "--demo",
+        action="store_true",
+        help="download from an origin it starts itself, into a folder it removes",
+    )
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
@@ -333,11 +337,26 @@ def _front_end(args: argparse.Namespace) -> FrontEnd:
 
 
 async def _demo(args: argparse.Namespace, config: Config, front_end: FrontEnd) -> int:
+    from dataclasses import replace
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from engine import Digest, JobSpec
     from engine.testing import demo_origin
 
-    async with demo_origin() as origin:
-        paths = ["/genome.fa.gz"] if args.stream else list(origin.resources)
-        return await front_end(config, _specs(args, [origin.url(p) for p in paths]))
+    with TemporaryDirectory(prefix="hydra-tui-demo-") as folder:
+        if args.output is None:
+            config = replace(config, output=Path(folder))
+        async with demo_origin() as origin:
+            files = list(origin.resources.items())[: 1 if args.stream else None]
+            specs = [
+                JobSpec(
+                    origin.url(path),
+                    checksum=Digest("sha256", resource.content.digest("sha256")),
+                )
+                for path, resource in files
+            ]
+            return await front_end(config, specs)
 
 
 async def _stream(config: Config, specs: list[JobSpec], *, quiet: bool) -> int:
