@@ -159,7 +159,7 @@ class FileSink:
     @property
     def is_open(self) -> bool:
         """Whether it holds a file, or a name that others may not take."""
-        return self._fd is not None or self._chosen
+        return self._fd is not None or self._chosen or bool(self._running)
 
     async def close(self) -> None:
         """Close the file once the threads that still write to it are done."""

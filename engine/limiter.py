@@ -155,7 +155,9 @@ class Turn:
     def _next(self) -> None:
         """A new turn: those who waited go first, within its budget too."""
         self._began = monotonic() if self._waiting else None
-        while self._waiting and not self._is_over():
-            self._waiting.popleft()()
-        if self._began is not None:
-            self._loop.call_soon(self._next)
+        try:
+            while self._waiting and not self._is_over():
+                self._waiting.popleft()()
+        finally:
+            if self._began is not None:
+                self._loop.call_soon(self._next)

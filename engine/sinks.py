@@ -69,6 +69,9 @@ class StreamSink:
         self.on_room: Callable[[], None] = _nobody
         """Called when the horizon moves."""
         self._previous = previous
+        self._next: StreamSink | None = None
+        if previous is not None:
+            previous._next = self
         self._room = asyncio.Event()
         self._ready = asyncio.Event()
         self._ended = False
@@ -76,12 +79,11 @@ class StreamSink:
 
     @property
     def horizon(self) -> int:
-        charged = self._previous.buffer.held if self._previous else 0
-        return self.buffer.horizon - charged
+        return self.buffer.horizon - self._charged
 
     async def write(self, block: Block) -> None:
         """Hold a block until its turn; one beyond the horizon waits for room."""
-        while block.stop > self.horizon and block.offset > self.buffer.cursor:
+        while not self._has_room_for(block):
             self._room.clear()
             await self._room.wait()
         self.buffer.push(block)
@@ -98,6 +100,8 @@ class StreamSink:
         """The horizon may have moved: the one before drained, or the reader read."""
         self._room.set()
         self.on_room()
+        if self._next is not None:
+            self._next.make_room()
 
     async def batches(self) -> AsyncIterator[list[Block]]:
         """The file in order; a batch counts as held until the next is asked for."""
@@ -114,6 +118,15 @@ class StreamSink:
             else:
                 self._ready.clear()
                 await self._ready.wait()
+
+    @property
+    def _charged(self) -> int:
+        return self._previous.buffer.held if self._previous else 0
+
+    def _has_room_for(self, block: Block) -> bool:
+        """The block that the reader waits for always has: nothing else makes room."""
+        is_awaited = block.offset <= self.buffer.cursor and not self._charged
+        return is_awaited or block.stop <= self.horizon
 
 
 def _nobody() -> None:
@@ -132,7 +145,8 @@ class FdWriter:
         self._fd = fd
         self._loop = asyncio.get_running_loop()
         self._gone = asyncio.Event()
-        self._jobs: SimpleQueue[tuple[Buffers, asyncio.Future[None]]] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Buffers, asyncio.Future[None]] | None]
+        self._jobs = SimpleQueue()
         self._is_watched = self._watch()
         _enlarge(fd)
         threading.Thread(target=self._run, name="hydra-stdout", daemon=True).start()
@@ -149,6 +163,8 @@ class FdWriter:
         raise ReaderGoneError("the reader closed the stream")
 
     def close(self) -> None:
+        """Let the thread end once it has written what it was given."""
+        self._jobs.put(None)
         if self._is_watched:
             self._loop.remove_reader(self._fd)
 
@@ -170,8 +186,8 @@ class FdWriter:
     # -- in the thread -------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            buffers, done = self._jobs.get()
+        while (job := self._jobs.get()) is not None:
+            buffers, done = job
             error: HydraError | None = None
             try:
                 self._write(buffers)
@@ -179,7 +195,7 @@ class FdWriter:
                 error = ReaderGoneError("the reader closed the stream")
             except OSError as problem:
                 error = LocalError(f"standard output: {problem.strerror}")
-            del buffers
+            del job, buffers
             with suppress(RuntimeError):  # the loop is gone, and so is who asked
                 self._loop.call_soon_threadsafe(_settle, done, error)
 
@@ -190,7 +206,9 @@ class FdWriter:
             try:
                 written = os.writev(self._fd, batch)
             except BlockingIOError:  # somebody else made it non-blocking
-                select.select([], [self._fd], [])
+                poll = select.poll()
+                poll.register(self._fd, select.POLLOUT)
+                poll.poll()
                 continue
             left = (*after(batch, written), *left[MOST_BUFFERS:])
 

@@ -224,8 +224,8 @@ def _without_userinfo(url: str) -> str:
     parts = urlsplit(url)
     clean = parts._replace(
         netloc=parts.netloc.rpartition("@")[2],
-        path=quote(parts.path or "/", safe=_WIRE),
-        query=quote(parts.query, safe=_WIRE + "?"),
+        path=quote(parts.path or "/", safe=_WIRE, errors="surrogateescape"),
+        query=quote(parts.query, safe=_WIRE + "?", errors="surrogateescape"),
         fragment="",
     )
     return urlunsplit(clean)

@@ -154,13 +154,14 @@ class Transfer:
 
     @property
     def _most(self) -> int:
-        """How many lanes this file may have now."""
-        if not self._remote.ranges:
-            return 1
-        return min(self.threads or self._window.ceiling, self._window.share)
+        """How many lanes this file may have, however large the window is."""
+        return 1 if not self._remote.ranges else self.threads or self._window.ceiling
 
     def _may_launch(self) -> bool:
-        return len(self.lanes) < self._most and self._window.has_room(monotonic())
+        if len(self.lanes) >= self._most:
+            return False
+        has_room = self._window.has_room(monotonic())  # asking shows that one is wanted
+        return has_room and len(self.lanes) < self._window.share
 
     def _launch(self, group: asyncio.TaskGroup) -> bool:
         number = next(n for n in range(len(self.lanes) + 1) if n not in self.lanes)
@@ -250,7 +251,8 @@ class Transfer:
             lane.ask(segment, monotonic())
 
     def _must_land(self) -> bool:
-        return len(self.lanes) > self._most or self._window.is_over
+        most = min(self._most, self._window.share)
+        return len(self.lanes) > most or self._window.is_over
 
     async def _deliver(self, lane: Lane) -> None:
         """Fetch a lane's segment; whatever happens, the lease ends here."""

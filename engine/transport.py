@@ -101,6 +101,11 @@ class Headers:
         return ", ".join(values) if values else None
 
 
+def _wire(text: str) -> bytes:
+    """UTF-8; what was typed in no encoding at all goes out as it was typed."""
+    return text.encode(errors="surrogateescape")
+
+
 def _text(line: bytes) -> str:
     """UTF-8 as servers send it, else the Latin-1 that RFC 9110 remembers."""
     try:
@@ -317,8 +322,8 @@ class Transport:
         curl = self._idle.pop() if self._idle else self._new_handle()
         curl.clean_handles_and_buffers()
         response = Response(self, curl, url, limiter)
-        curl.setopt(CurlOpt.URL, url.encode())
-        curl.setopt(CurlOpt.HTTPHEADER, [f"{k}: {v}".encode() for k, v in headers])
+        curl.setopt(CurlOpt.URL, _wire(url))
+        curl.setopt(CurlOpt.HTTPHEADER, [_wire(f"{k}: {v}") for k, v in headers])
         curl.setopt(CurlOpt.HTTP_CONTENT_DECODING, int(decode))
         curl.setopt(CurlOpt.HEADERFUNCTION, response._on_header)
         curl.setopt(CurlOpt.WRITEFUNCTION, response._on_data)

@@ -1,0 +1,75 @@
+"""How much a lane leases: bounds first, then reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, strategies as st
+
+from engine.sizes import LATENCIES, MIB, FileSizes, Pace, Sizes, StreamSizes
+
+KNOWN = Pace(unleased=1 << 40, lanes=8, rate=4e6, latency=0.5, limit=None)
+
+paces = st.builds(
+    Pace,
+    unleased=st.integers(0, 1 << 42),
+    lanes=st.integers(0, 128),
+    rate=st.floats(0, 1e10),
+    latency=st.floats(0, 60),
+    limit=st.none() | st.floats(1, 1e12),
+)
+policies = st.builds(
+    lambda policy, low, high: policy(min(low, high), max(low, high)),
+    st.sampled_from([FileSizes, StreamSizes]),
+    st.integers(1, 1 << 30),
+    st.integers(1, 1 << 30),
+)
+
+
+@given(policies, paces)
+def test_a_lease_keeps_its_bounds(sizes: Sizes, pace: Pace) -> None:
+    """Never less than the least, never more than the most, whatever is known."""
+    assert sizes.least <= sizes.want(pace) <= sizes.most
+
+
+@given(policies, paces)
+def test_more_lanes_want_no_more_each(sizes: Sizes, pace: Pace) -> None:
+    """With another lane no lane's share grows."""
+    more = replace(pace, lanes=pace.lanes + 1)
+    assert sizes.want(more) <= sizes.want(pace)
+
+
+@given(policies, paces)
+def test_who_is_near_the_end_wants_no_more(sizes: Sizes, pace: Pace) -> None:
+    """With less to do no lane's share grows."""
+    less = replace(pace, unleased=pace.unleased // 2)
+    assert sizes.want(less) <= sizes.want(pace)
+
+
+@pytest.mark.parametrize("latency", [0.5, 1.0, 2.0])
+def test_a_segment_is_worth_its_request(latency: float) -> None:
+    """Far away, asking costs no more than a tenth of the time."""
+    pace = replace(KNOWN, latency=latency)
+    assert pace.worth == int(pace.rate * LATENCIES * latency)
+    for sizes in (FileSizes(1, 64 * MIB), StreamSizes(1, 64 * MIB)):
+        assert sizes.want(pace) >= min(pace.worth, 64 * MIB)
+
+
+def test_an_unknown_lane_is_worth_nothing_yet() -> None:
+    """Before a rate is known there is nothing to weigh a request against."""
+    pace = replace(KNOWN, rate=0.0)
+    assert pace.worth == 0
+    assert StreamSizes(MIB // 4, 5 * MIB).want(pace) == MIB
+
+
+def test_files_are_divided_among_their_lanes() -> None:
+    """On disk a lane gets half of its even share, so that all end together."""
+    pace = replace(KNOWN, unleased=160 * MIB, rate=0.0)
+    assert FileSizes(MIB, 64 * MIB).want(pace) == 10 * MIB
+
+
+def test_a_limited_stream_is_passed_round_in_small_parts() -> None:
+    """Under a limit the reader does not see waves."""
+    sizes = StreamSizes(1, 64 * MIB)
+    assert sizes.want(replace(KNOWN, limit=8e6)) < sizes.want(KNOWN) / 10

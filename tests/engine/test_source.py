@@ -1,0 +1,559 @@
+"""What is sent to whom, and what is believed of the answer."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from typing import cast
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, strategies as st
+
+from engine.errors import ChangedError, Fault, RefusedError, UsageError
+from engine.limiter import Limiter
+from engine.model import Header, RemoteFile
+from engine.ranges import ByteRange
+from engine.source import (
+    MOST_REDIRECTS,
+    ContentRange,
+    Source,
+    check_part,
+    check_whole,
+    content_range,
+    host_of,
+    is_packed,
+    mask,
+    undone_coding,
+)
+from engine.transport import Headers, Response, Transport
+
+URL = "https://example.org/data/file.bin"
+PART = ByteRange(100, 200)
+SECRET = ("X-Token", "s3cret")
+REMOTE = RemoteFile(
+    url=URL,
+    size=1000,
+    ranges=True,
+    name="file.bin",
+    etag='"v1"',
+    last_modified="Wed, 01 Jan 2025 00:00:00 GMT",
+)
+
+
+class Answer:
+    """A response as a source sees it: a head, and whether it was closed."""
+
+    def __init__(
+        self, status: int, fields: Mapping[str, str] | None = None, url: str = URL
+    ) -> None:
+        self.status = status
+        self.url = url
+        self.headers = Headers()
+        self.is_closed = False
+        for name, value in (fields or {}).items():
+            self.headers.add(f"{name.replace('_', '-')}: {value}".encode())
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Web:
+    """A transport whose hosts are a table; it remembers what was asked."""
+
+    def __init__(self, pages: Mapping[str, Answer]) -> None:
+        self.pages = pages
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.decoded: list[bool] = []
+
+    async def get(
+        self, url: str, headers: Iterable[Header], limiter: Limiter, *, decode: bool
+    ) -> Answer:
+        self.asked.append((url, dict(headers)))
+        self.decoded.append(decode)
+        return self.pages[url]
+
+    @property
+    def urls(self) -> list[str]:
+        return [url for url, _ in self.asked]
+
+    def tokens(self) -> list[str | None]:
+        """The secret header of each request, or None where it was not sent."""
+        return [headers.get(SECRET[0]) for _, headers in self.asked]
+
+
+def response(status: int = 206, /, **fields: str) -> Response:
+    return cast(Response, Answer(status, fields))
+
+
+def source(web: Web, url: str = URL, *headers: Header) -> Source:
+    return Source(cast(Transport, web), Limiter(), url, headers)
+
+
+def same(found: object, answer: object) -> bool:
+    return found is answer
+
+
+def redirect(to: str, status: int = 302) -> Answer:
+    return Answer(status, {"Location": to})
+
+
+# -- Content-Range -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("bytes 0-0/1", ContentRange(ByteRange(0, 1), 1)),
+        ("bytes 100-199/1000", ContentRange(ByteRange(100, 200), 1000)),
+        ("bytes  100-199/1000", ContentRange(ByteRange(100, 200), 1000)),
+        ("bytes 100-199/*", ContentRange(ByteRange(100, 200), None)),
+        ("bytes */1000", ContentRange(None, 1000)),
+        ("bytes */0", ContentRange(None, 0)),
+        ("bytes */*", ContentRange(None, None)),
+    ],
+)
+def test_a_content_range_is_read_half_open(value: str, expected: ContentRange) -> None:
+    """The inclusive end of the wire is a stop inside, and `*` is None."""
+    assert content_range(response(Content_Range=value)) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "bytes",
+        "100-199/1000",
+        "bytes 100-99/1000",
+        "bytes 900-1000/1000",
+        "bytes 100-/1000",
+        "bytes -100/1000",
+        "bytes 100-199",
+        "bytes 100-199/",
+        "bytes 100-199/1000, bytes 300-399/1000",
+        "items 1-2/3",
+        "bytes 0x1-0x2/9",
+    ],
+)
+def test_a_content_range_without_sense_is_none(value: str) -> None:
+    """What contradicts itself, or is not one range of bytes, is no answer."""
+    assert content_range(response(Content_Range=value)) is None
+
+
+def test_a_content_range_may_be_missing() -> None:
+    """A response need not have one."""
+    assert content_range(response(200)) is None
+
+
+# -- what was done to the bytes ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "packed"),
+    [
+        ("https://example.org/x.tar.gz", True),
+        ("https://example.org/X.TGZ?v=2", True),
+        ("https://example.org/x.svgz#top", True),
+        ("https://example.org/x.zst", True),
+        ("https://example.org/x.txt", False),
+        ("https://example.org/x.txt?name=a.gz", False),
+        ("https://example.org/gz", False),
+    ],
+)
+def test_a_packed_file_is_known_by_its_path(url: str, *, packed: bool) -> None:
+    """Only the path tells whether a file is compressed by itself."""
+    assert is_packed(url) == packed
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "coding"),
+    [
+        ("https://example.org/x.txt", {}, ""),
+        ("https://example.org/x.txt", {"Content-Encoding": "Identity"}, ""),
+        ("https://example.org/x.txt", {"Content-Encoding": "GZIP"}, "gzip"),
+        ("https://example.org/x.gz", {"Content-Encoding": "gzip"}, ""),
+    ],
+)
+def test_a_coding_is_undone_unless_it_is_the_files(
+    url: str, fields: dict[str, str], coding: str
+) -> None:
+    """Lengths of a coded answer tell of other bytes than the ones we get."""
+    assert undone_coding(cast(Response, Answer(200, fields, url))) == coding
+
+
+# -- what people may see -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (URL, URL),
+        ("https://u:p@example.org/x", "https://example.org/x"),
+        ("https://u:p%40ss@example.org:8443/x", "https://example.org:8443/x"),
+        (
+            "https://example.org/x?sig=abc&exp=1",
+            "https://example.org/x?sig=***&exp=***",
+        ),
+        ("https://example.org/x?s3cret", "https://example.org/x"),
+        ("https://example.org/x#fragment", "https://example.org/x"),
+        ("https://example.org/x?a=1;b=s3cret", "https://example.org/x?a=***"),
+        ("https://a@b@example.org/x", "https://example.org/x"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    """No userinfo, no value of the query, no fragment."""
+    assert mask(url) == shown
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.text()), max_size=4))
+def test_no_query_value_is_ever_shown(pairs: list[tuple[str, str]]) -> None:
+    """Whatever the values of a query are, none of them is left."""
+    query = urlencode([(key, f"s3cret{value}") for key, value in pairs])
+    shown = mask(f"https://s3cret:s3cret@example.org/x?{query}#s3cret")
+    assert "s3cret" not in shown
+    assert shown.count("***") == len(pairs)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        (URL, "example.org"),
+        ("https://user:secret@Example.ORG/x", "example.org"),
+        ("http://example.org:8080/x", "example.org:8080"),
+        ("http://[::1]:8080/x", "[::1]:8080"),
+    ],
+)
+def test_a_window_is_for_a_host(url: str, host: str) -> None:
+    """Lanes are counted by host and port, whoever asks."""
+    assert host_of(url) == host
+
+
+# -- what is sent ------------------------------------------------------------
+
+
+async def test_a_request_asks_for_plain_bytes() -> None:
+    """No compression is asked for, and exactly the part."""
+    web = Web({URL: Answer(206)})
+    assert same(await source(web).open(PART), web.pages[URL])
+    assert web.asked == [
+        (URL, {"Accept-Encoding": "identity", "Range": "bytes=100-199"})
+    ]
+
+
+async def test_the_whole_is_asked_for_without_a_range() -> None:
+    """Without a part there is no Range field."""
+    web = Web({URL: Answer(200)})
+    await source(web).open(None)
+    assert web.asked == [(URL, {"Accept-Encoding": "identity"})]
+
+
+@pytest.mark.parametrize(
+    ("url", "decode"), [(URL, True), ("https://example.org/file.tar.gz", False)]
+)
+async def test_a_packed_file_is_not_unpacked(url: str, *, decode: bool) -> None:
+    """A coding that describes the file itself is left alone."""
+    web = Web({url: Answer(200, url=url)})
+    await source(web, url).open(None)
+    assert web.decoded == [decode]
+
+
+async def test_userinfo_becomes_a_header() -> None:
+    """User and password go in Authorization, decoded, and never in the URL."""
+    web = Web({URL: Answer(206)})
+    await source(web, "https://us%40er:p%3Ass@example.org/data/file.bin").open(PART)
+    ((url, headers),) = web.asked
+    kind, _, token = headers["Authorization"].partition(" ")
+    assert (url, kind, b64decode(token)) == (URL, "Basic", b"us@er:p:ss")
+
+
+async def test_a_user_may_have_no_password() -> None:
+    """A name alone is sent with an empty password."""
+    web = Web({URL: Answer(206)})
+    await source(web, "https://user@example.org/data/file.bin").open(PART)
+    assert b64decode(web.asked[0][1]["Authorization"][6:]) == b"user:"
+
+
+@pytest.mark.parametrize(
+    ("given_url", "sent"),
+    [
+        ("https://example.org", "https://example.org/"),
+        ("https://example.org/a%20b?q=%2F#top", "https://example.org/a%20b?q=%2F"),
+        (
+            "https://example.org/stra\u00dfe?\u00fc",
+            "https://example.org/stra%C3%9Fe?%C3%BC",
+        ),
+        ("https://example.org/a|b\\c", "https://example.org/a%7Cb%5Cc"),
+        ("https://example.org/a?b?c", "https://example.org/a?b?c"),
+    ],
+)
+def test_a_url_is_sent_in_ascii(given_url: str, sent: str) -> None:
+    """What was escaped stays as it was, what must be is, and fragments stay here."""
+    assert source(Web({}), given_url).url == sent
+
+
+def test_what_cannot_be_fetched_is_not_begun() -> None:
+    """A source of something else than http and https is a usage error."""
+    with pytest.raises(UsageError, match="only http and https"):
+        source(Web({}), "ftp://example.org/x")
+
+
+# -- redirects ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirects_are_followed_and_pinned(status: int) -> None:
+    """Where they end is asked first the next time, and counts for the window."""
+    there = "https://cdn.example/file"
+    web = Web({URL: redirect(there, status), there: Answer(206)})
+    one = source(web)
+    assert one.host == "example.org"
+    await one.open(PART)
+    await one.open(PART)
+    assert web.urls == [URL, there, there]
+    assert (one.url, one.host) == (there, "cdn.example")
+    assert web.asked[1][1]["Range"] == "bytes=100-199"
+    assert web.pages[URL].is_closed
+    assert not web.pages[there].is_closed
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/other", "https://example.org/other"),
+        ("other", "https://example.org/data/other"),
+        ("//cdn.example/x", "https://cdn.example/x"),
+        ("?v=2", "https://example.org/data/file.bin?v=2"),
+        ("https://u:p@cdn.example/x#top", "https://cdn.example/x"),
+        ("/with space", "https://example.org/with%20space"),
+        ("/stra\u00dfe", "https://example.org/stra%C3%9Fe"),
+    ],
+)
+async def test_a_location_may_be_relative(location: str, url: str) -> None:
+    """A Location is read against the URL that sent it, without userinfo."""
+    web = Web({URL: redirect(location), url: Answer(206)})
+    await source(web).open(PART)
+    assert web.urls == [URL, url]
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("", "HTTP 302 without a Location"),
+        ("ftp://example.org/x", "only http and https"),
+        ("file:///etc/passwd", "only http and https"),
+        ("http://", "has no host"),
+        ("https://[::1/x", "a redirect is refused"),
+        ("https://example.org:99999/", "a redirect is refused"),
+    ],
+)
+async def test_a_redirect_to_nowhere_is_refused(location: str, reason: str) -> None:
+    """A scheme we do not speak, or no URL at all, ends the job, and says why."""
+    web = Web({URL: redirect(location)})
+    with pytest.raises(RefusedError, match=reason):
+        await source(web).open(PART)
+    assert web.pages[URL].is_closed
+
+
+async def test_a_redirect_loop_is_refused() -> None:
+    """Ten redirects are followed, and not one more."""
+    web = Web({URL: redirect(URL)})
+    with pytest.raises(RefusedError, match="more than 10 redirects"):
+        await source(web).open(PART)
+    assert len(web.asked) == MOST_REDIRECTS + 1
+
+
+async def test_ten_redirects_are_followed() -> None:
+    """A chain that ends in time is a normal case."""
+    hops = [f"https://example.org/{number}" for number in range(MOST_REDIRECTS + 1)]
+    pages = dict(zip(hops, map(redirect, hops[1:]), strict=False))
+    web = Web({**pages, hops[-1]: Answer(206)})
+    await source(web, hops[0]).open(PART)
+    assert web.urls == hops
+
+
+@pytest.mark.parametrize(
+    ("there", "sent"),
+    [
+        pytest.param("https://example.org/other", SECRET[1], id="same origin"),
+        pytest.param("https://EXAMPLE.org:443/other", SECRET[1], id="usual port"),
+        pytest.param("https://cdn.example/other", None, id="another host"),
+        pytest.param("https://sub.example.org/other", None, id="a subdomain"),
+        pytest.param("https://example.org:8443/other", None, id="another port"),
+        pytest.param("http://example.org/other", None, id="another scheme"),
+        pytest.param("http://example.org:443/other", None, id="scheme, same port"),
+    ],
+)
+async def test_headers_stay_on_the_origin(there: str, sent: str | None) -> None:
+    """What was given for an origin is sent to scheme, host and port, to nobody else."""
+    web = Web({URL: redirect(there), there: Answer(206)})
+    await source(web, URL, SECRET).open(PART)
+    assert web.tokens() == [SECRET[1], sent]
+
+
+async def test_headers_return_to_the_origin() -> None:
+    """A chain that leaves and comes back sends the headers at both ends."""
+    away, back = "https://login.example/x", "https://example.org/back"
+    web = Web({URL: redirect(away), away: redirect(back), back: Answer(206)})
+    await source(web, URL, SECRET).open(PART)
+    assert web.tokens() == [SECRET[1], None, SECRET[1]]
+
+
+async def test_passwords_stay_on_the_origin_too() -> None:
+    """A redirect elsewhere is followed without the user's password."""
+    there = "https://cdn.example/x"
+    web = Web({URL: redirect(there), there: Answer(206)})
+    await source(web, "https://u:p@example.org/data/file.bin").open(PART)
+    assert ["Authorization" in headers for _, headers in web.asked] == [True, False]
+
+
+# -- statuses ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 206, 416])
+async def test_these_statuses_are_answers(status: int) -> None:
+    """The whole, a part, and nothing there are for others to judge."""
+    web = Web({URL: Answer(status)})
+    assert (await source(web).open(PART)).status == status
+    assert not web.pages[URL].is_closed
+
+
+async def test_what_may_pass_is_a_fault() -> None:
+    """An overloaded server is asked again, when it said."""
+    web = Web({URL: Answer(503, {"Retry-After": "7"})})
+    with pytest.raises(Fault, match="HTTP 503") as raised:
+        await source(web).open(PART)
+    assert (raised.value.status, raised.value.retry_after) == (503, 7.0)
+    assert web.pages[URL].is_closed
+
+
+@pytest.mark.parametrize("status", [204, 304, 401, 403, 404, 410, 451])
+async def test_what_will_not_pass_is_refused(status: int) -> None:
+    """A server that means no is not asked again."""
+    web = Web({URL: Answer(status)})
+    with pytest.raises(RefusedError, match=f"HTTP {status}") as raised:
+        await source(web).open(PART)
+    assert raised.value.status == status
+    assert web.pages[URL].is_closed
+
+
+# -- is it the same file? ----------------------------------------------------
+
+GOOD = {
+    "Content_Range": "bytes 100-199/1000",
+    "ETag": '"v1"',
+    "Last_Modified": "Wed, 01 Jan 2025 00:00:00 GMT",
+}
+LATER = "Thu, 02 Jan 2025 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="exactly as asked"),
+        pytest.param({"Content_Range": "bytes 100-149/1000"}, id="shorter"),
+        pytest.param({"Content_Range": "bytes 100-299/1000"}, id="longer"),
+        pytest.param({"Content_Range": "bytes 100-199/*"}, id="unknown size"),
+        pytest.param({"ETag": ""}, id="no ETag"),
+        pytest.param({"Last_Modified": ""}, id="no date"),
+        pytest.param({"Last_Modified": LATER}, id="same ETag, another date"),
+    ],
+)
+def test_a_part_of_this_file_is_accepted(fields: dict[str, str]) -> None:
+    """It begins where it was asked to, and nothing says it is another version."""
+    check_part(response(206, **GOOD | fields), PART, REMOTE)
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "reason"),
+    [
+        pytest.param(200, {}, "HTTP 200 to a range request", id="the whole"),
+        pytest.param(416, {}, "HTTP 416 to a range request", id="nothing"),
+        pytest.param(
+            206, {"Content_Range": ""}, "was given no Content-Range", id="no range"
+        ),
+        pytest.param(
+            206,
+            {"Content_Range": "bytes 101-199/1000"},
+            "asked for bytes=100-199, was given bytes 101-199/1000",
+            id="another start",
+        ),
+        pytest.param(206, {"Content_Range": "bytes */1000"}, "was given", id="unsure"),
+        pytest.param(206, {"Content_Encoding": "br"}, "in br coding", id="coded"),
+    ],
+)
+def test_a_wrong_part_is_asked_for_again(
+    status: int, fields: dict[str, str], reason: str
+) -> None:
+    """An answer that is not the part is dropped before its first byte counts."""
+    with pytest.raises(Fault, match=reason.replace("*", r"\*")):
+        check_part(response(status, **GOOD | fields), PART, REMOTE)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"Content_Range": "bytes 100-199/1001"}, id="another size"),
+        pytest.param({"ETag": '"v2"'}, id="another ETag"),
+        pytest.param({"ETag": "", "Last_Modified": LATER}, id="another date"),
+    ],
+)
+def test_a_part_of_another_version_is_a_change(fields: dict[str, str]) -> None:
+    """Bytes of two versions are never spliced."""
+    with pytest.raises(ChangedError, match="the remote file changed: it was"):
+        check_part(response(206, **GOOD | fields), PART, REMOTE)
+
+
+WHOLE = {"Content_Length": "1000", "ETag": '"v1"'}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="as known"),
+        pytest.param({"ETag": ""}, id="no ETag"),
+    ],
+)
+def test_the_whole_of_this_file_is_accepted(fields: dict[str, str]) -> None:
+    """The length and the validators are the ones of the first answer."""
+    check_whole(response(200, **WHOLE | fields), REMOTE)
+
+
+def test_a_whole_of_unknown_length_is_accepted() -> None:
+    """Without lengths on either side the validators decide."""
+    check_whole(response(200, ETag='"v1"'), REMOTE)
+    unknown = RemoteFile(url=URL, size=None, ranges=False, name="x")
+    check_whole(response(200, **WHOLE), unknown)
+
+
+def test_a_part_is_not_the_whole() -> None:
+    """Asked for everything, a 206 is no answer."""
+    with pytest.raises(Fault, match="HTTP 206 to a request without a range"):
+        check_whole(response(206, **GOOD), REMOTE)
+
+
+@pytest.mark.parametrize("fields", [{"Content_Length": "999"}, {"ETag": '"v2"'}])
+def test_the_whole_of_another_version_is_a_change(fields: dict[str, str]) -> None:
+    """Another length or another ETag is another file."""
+    with pytest.raises(ChangedError):
+        check_whole(response(200, **WHOLE | fields), REMOTE)
+
+
+async def test_what_is_fetched_is_checked() -> None:
+    """A checked answer flows, and a refused one is closed."""
+    web = Web({URL: Answer(206, GOOD)})
+    one = source(web)
+    assert same(await one.fetch(PART, REMOTE), web.pages[URL])
+    assert not web.pages[URL].is_closed
+    with pytest.raises(Fault, match="asked for"):
+        await one.fetch(ByteRange(0, 100), REMOTE)
+    assert web.pages[URL].is_closed
+
+
+async def test_a_whole_that_is_fetched_is_checked_too() -> None:
+    """Without a part the answer must be the whole file."""
+    web = Web({URL: Answer(200, WHOLE)})
+    one = source(web)
+    await one.fetch(None, REMOTE)
+    web.pages = {URL: Answer(206, GOOD)}
+    with pytest.raises(Fault, match="without a range"):
+        await one.fetch(None, REMOTE)

@@ -1,0 +1,556 @@
+"""What each interval brought, and what the window makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from engine.window import (
+    CEILING,
+    CUT_SPACING,
+    FIRST_SIZE,
+    HOLD,
+    REMEMBERED,
+    Window,
+)
+
+LONG = 20.0
+"""Seconds that are long enough for an interval of any window."""
+FLAT = 1_000_000
+"""Bytes a second of a host that has no more to give."""
+
+
+def joined(threads: int | None = None) -> Window:
+    window = Window("example.org", 0.0)
+    window.join(threads, 0.0)
+    return window
+
+
+def fill(window: Window, now: float) -> None:
+    """Let lanes fly until one more is refused."""
+    while window.has_room(now):
+        window.enter()
+    while window.is_over:
+        window.leave()
+
+
+def interval(
+    window: Window, now: float, rate: float, seconds: float = LONG, excuse: str = ""
+) -> float:
+    """One interval with all lanes flying that brings `rate`; when it is over."""
+    fill(window, now)
+    window.received(int(rate * seconds))
+    if excuse:
+        window.excuse(excuse)
+    window.judge(now + seconds)
+    return now + seconds
+
+
+def sizes(window: Window, rates: Iterable[float]) -> list[int]:
+    """The sizes after intervals that bring these rates."""
+    now, found = 0.0, []
+    for rate in rates:
+        now = interval(window, now, rate)
+        found.append(window.size)
+    return found
+
+
+def reason(window: Window) -> str:
+    return window.snapshot().reason
+
+
+# -- the ramp ----------------------------------------------------------------
+
+
+def test_a_window_starts_at_four() -> None:
+    """Before anything is known four lanes may fly."""
+    window = joined()
+    assert (window.size, window.ceiling, window.flying) == (FIRST_SIZE, CEILING, 0)
+    assert reason(window) == "starting"
+
+
+def test_it_doubles_while_that_pays() -> None:
+    """Each doubling that brings a quarter more is followed by another one."""
+    assert sizes(joined(), [100, 130, 170, 220, 280, 360]) == [8, 16, 32, 64, 128, 128]
+
+
+def test_the_ramp_says_what_it_does() -> None:
+    """People can read why there are more lanes."""
+    window = joined()
+    interval(window, 0.0, FLAT)
+    assert reason(window) == "doubling"
+
+
+def test_a_doubling_that_does_not_pay_is_taken_back() -> None:
+    """Less than a quarter more, and the window goes back and holds."""
+    window = joined()
+    assert sizes(window, [100, 200, 248]) == [8, 16, 8]
+    assert reason(window) == "holding at 8: lanes 9-16 added 24%"
+
+
+def test_a_window_may_conclude_one() -> None:
+    """Where more lanes bring less, cuts leave one lane, and one lane it stays."""
+    window = joined()
+    for number in range(3):
+        window.cut("429", 10.0 * number)
+    assert window.size == 1
+    now = interval(window, 20.0, FLAT)
+    assert window.size == 2
+    now = interval(window, now, 0.9 * FLAT)
+    assert window.size == 1
+    assert reason(window) == "holding at 1: one more added -10%"
+
+
+def test_after_the_ramp_lanes_come_one_by_one() -> None:
+    """When doubling has ended, each step is one lane."""
+    window = joined()
+    now = 0.0
+    for rate in (100, 110):
+        now = interval(window, now, rate)
+    assert window.size == 4
+    for lanes in (5, 6, 7):
+        now = interval(window, now, 100 * lanes)
+        assert (window.size, reason(window)) == (lanes, "one more")
+
+
+@pytest.mark.parametrize(
+    ("gain", "kept"), [(0.13, True), (0.12, False), (0.0, False), (-0.2, False)]
+)
+def test_one_more_is_kept_for_half_its_fair_share(gain: float, *, kept: bool) -> None:
+    """A fifth lane should bring a quarter more, and is kept for an eighth."""
+    window = joined()
+    now = interval(window, interval(window, 0.0, FLAT), FLAT)
+    now = interval(window, now, FLAT)
+    assert window.size == 5
+    interval(window, now, FLAT * (1 + gain))
+    assert window.size == (6 if kept else 4)
+
+
+def test_a_window_that_holds_tries_again_now_and_then() -> None:
+    """After the hold one more lane is tried: the world may have changed."""
+    window = joined()
+    now = interval(window, 0.0, FLAT)
+    now = interval(window, now, FLAT, seconds=1.0)
+    assert window.size == 4
+    assert "holding at 4" in reason(window)
+    for _ in range(int(HOLD) - 1):
+        now = interval(window, now, FLAT, seconds=1.0)
+        assert window.size == 4
+    interval(window, now, FLAT, seconds=1.0)
+    assert window.size == 5
+
+
+# -- what is judged ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("latency", "size", "doubling", "seconds"),
+    [
+        pytest.param(0.0, 4, True, 0.1, id="quick host"),
+        pytest.param(0.25, 4, True, 0.75, id="three round trips"),
+        pytest.param(0.0, 5, False, 0.5, id="one lane of few"),
+        pytest.param(0.0, 64, False, 4.0, id="one lane of many"),
+        pytest.param(0.5, 16, False, 3.0, id="one of many far away"),
+    ],
+)
+def test_an_interval_is_long_enough_to_tell(
+    latency: float, size: int, seconds: float, *, doubling: bool
+) -> None:
+    """A new lane must have brought something, and more than the noise."""
+    window = joined(None if doubling else size)
+    window.latency = latency
+    window.size = size
+    window.ceiling = CEILING
+    fill(window, 0.0)
+    window.received(FLAT)
+    window.judge(seconds - 0.01)
+    assert window.size == size
+    window.judge(seconds)
+    assert window.size > size
+
+
+@pytest.mark.parametrize("excuse", ["limit", "horizon", "reader"])
+def test_what_something_else_limited_is_not_judged(excuse: str) -> None:
+    """An interval with an excuse moves nothing, however much or little it brought."""
+    window = joined()
+    now = interval(window, 0.0, FLAT, excuse=excuse)
+    assert window.size == 4
+    now = interval(window, now, FLAT)
+    now = interval(window, now, 1, excuse=excuse)
+    assert window.size == 8
+    interval(window, now, 2 * FLAT)
+    assert window.size == 16
+
+
+def test_an_excuse_is_for_one_interval() -> None:
+    """The next interval is judged by itself."""
+    window = joined()
+    now = interval(window, 0.0, FLAT, excuse="limit")
+    interval(window, now, FLAT)
+    assert window.size == 8
+
+
+def test_at_the_ceiling_nothing_is_compared() -> None:
+    """A window that cannot grow does not shrink for what an interval brought."""
+    window = joined()
+    assert sizes(window, [100, 200, 400, 800, 1600, 3200]) == [8, 16, 32, 64, 128, 128]
+    interval(window, 200.0, 100)
+    assert window.size == 128
+
+
+def test_nobody_wanted_another_lane() -> None:
+    """Without a lane that was refused there is no reason to grow."""
+    window = joined()
+    window.enter()
+    assert window.has_room(0.0)
+    window.received(FLAT)
+    window.judge(LONG)
+    assert window.size == 4
+
+
+def test_nothing_came() -> None:
+    """An interval without a byte is an outage and tells nothing about lanes."""
+    window = joined()
+    interval(window, 0.0, 0)
+    assert window.size == 4
+
+
+# -- cuts --------------------------------------------------------------------
+
+
+def test_congestion_halves() -> None:
+    """A cut leaves half of the lanes, says why, and is shown as a cut."""
+    window = joined(16)
+    window.cut("HTTP 429", 10.0)
+    assert window.size == 8
+    change = window.snapshot().changes[-1]
+    assert (change.at, change.size, change.reason, change.cut) == (
+        *(10.0, 8, "HTTP 429"),
+        True,
+    )
+
+
+def test_one_storm_is_charged_once() -> None:
+    """What fails within a second of a cut belongs to it."""
+    window = joined(16)
+    for at in (10.0, 10.1, 10.999):
+        window.cut("HTTP 503", at)
+    assert window.size == 8
+    window.cut("HTTP 503", 11.0)
+    assert window.size == 4
+
+
+def test_a_window_never_closes() -> None:
+    """One lane is the least."""
+    window = joined()
+    for number in range(9):
+        window.cut("HTTP 503", 10.0 * number)
+    assert window.size == 1
+
+
+def test_a_cut_ends_the_ramp_and_holds() -> None:
+    """After a cut the window stands, then comes back one by one."""
+    window = joined()
+    now = interval(window, 0.0, FLAT)
+    window.cut("HTTP 429", now)
+    assert window.size == 4
+    later = interval(window, now, FLAT, seconds=HOLD - 0.1)
+    assert window.size == 4
+    interval(window, later, FLAT)
+    assert (window.size, reason(window)) == (5, "one more")
+
+
+def test_a_cut_forgets_the_step_it_interrupts() -> None:
+    """The interval after a cut is not compared with what more lanes brought."""
+    window = joined()
+    now = interval(window, 0.0, 10 * FLAT)
+    window.cut("HTTP 429", now)
+    interval(window, now, FLAT)
+    assert window.size == 5
+
+
+def test_retry_after_is_for_the_whole_host() -> None:
+    """Nobody takes off before the host said, and a shorter wait does not shorten it."""
+    window = joined()
+    window.close_until(30.0)
+    window.close_until(20.0)
+    assert not window.has_room(29.9)
+    assert window.closed_for(12.0) == 18.0
+    assert window.has_room(30.0)
+    assert window.closed_for(31.0) == 0.0
+
+
+# -- typed numbers and several jobs ------------------------------------------
+
+
+def test_a_typed_number_is_where_it_starts() -> None:
+    """With `-t 16` sixteen lanes may fly at once, and never more."""
+    window = joined(16)
+    assert (window.size, window.ceiling, reason(window)) == (16, 16, "as asked")
+    assert sizes(window, [FLAT, 2 * FLAT, 4 * FLAT]) == [16, 16, 16]
+
+
+def test_a_typed_number_yields_to_congestion_alone() -> None:
+    """What the lanes bring does not take away a lane that was asked for."""
+    window = joined(16)
+    assert sizes(window, [100, 50, 10, 1]) == [16, 16, 16, 16]
+    window.cut("HTTP 429", 100.0)
+    assert window.size == 8
+
+
+def test_a_typed_number_comes_back_one_by_one() -> None:
+    """After a cut it grows again, up to what was typed."""
+    window = joined(4)
+    window.cut("HTTP 429", 0.0)
+    now = HOLD
+    found = []
+    for rate in (2, 3, 4, 5, 6):
+        now = interval(window, now, rate * FLAT)
+        found.append(window.size)
+    assert found == [3, 4, 4, 4, 4]
+
+
+def test_no_host_sees_more_than_128() -> None:
+    """However many jobs and numbers there are, the ceiling holds."""
+    window = joined(100)
+    window.join(100, 0.0)
+    assert (window.size, window.ceiling) == (CEILING, CEILING)
+
+
+def test_each_job_gets_a_lane() -> None:
+    """Ten files from one host need ten lanes, whatever the window was."""
+    window = joined()
+    for _ in range(9):
+        window.join(None, 1.0)
+    assert (window.size, reason(window)) == (10, "a lane for each file")
+    assert window.ceiling == CEILING
+
+
+def test_typed_numbers_add_up() -> None:
+    """Two jobs of eight lanes share a window of sixteen."""
+    window = joined(8)
+    window.join(8, 1.0)
+    assert (window.size, window.ceiling) == (16, 16)
+
+
+def test_a_job_that_comes_after_a_cut_does_not_undo_it() -> None:
+    """What the host refused is not asked for again because a file was added."""
+    window = joined(16)
+    window.cut("HTTP 429", 10.0)
+    window.join(16, 11.0)
+    assert (window.size, window.ceiling) == (8, 32)
+
+
+def test_a_smaller_number_holds_after_a_cut_too() -> None:
+    """The window is never larger than what was typed."""
+    window = joined()
+    sizes(window, [100, 200, 400])
+    window.cut("HTTP 429", 100.0)
+    assert window.size == 16
+    window.part(None)
+    window.join(2, 101.0)
+    assert (window.size, window.ceiling) == (2, 2)
+
+
+def test_the_next_job_begins_with_what_the_last_one_learned() -> None:
+    """A window is remembered for its host."""
+    window = joined()
+    sizes(window, [100, 200, 400])
+    window.part(None)
+    window.join(None, 100.0)
+    assert window.size == 32
+
+
+def test_a_number_goes_with_the_job_it_was_typed_for() -> None:
+    """What is left behind by a typed number may grow again."""
+    window = joined()
+    window.join(4, 0.0)
+    assert window.ceiling == 4
+    window.part(4)
+    assert window.ceiling == CEILING
+    interval(window, HOLD, FLAT)
+    assert window.size > 4
+
+
+@pytest.mark.parametrize(("jobs", "share"), [(1, 16), (2, 8), (3, 6), (16, 1), (20, 1)])
+def test_the_jobs_of_a_host_share_its_window(jobs: int, share: int) -> None:
+    """No job keeps the lanes that another one on the same host waits for."""
+    window = joined(16)
+    for _ in range(jobs - 1):
+        window.join(None, 1.0)
+    assert window.share == share
+
+
+# -- steering ----------------------------------------------------------------
+
+
+def test_the_user_may_have_another_number() -> None:
+    """A new number counts at once, in both directions, also after a cut."""
+    window = joined(16)
+    window.cut("HTTP 429", 1.0)
+    window.resize(16, 32, 2.0)
+    assert (window.size, window.ceiling) == (32, 32)
+    window.resize(32, 2, 3.0)
+    assert (window.size, window.ceiling) == (2, 2)
+
+
+def test_the_choice_may_be_given_back() -> None:
+    """Without a number the window goes on from where it is."""
+    window = joined(16)
+    window.resize(16, None, 1.0)
+    assert (window.size, window.ceiling) == (16, CEILING)
+    interval(window, HOLD, FLAT)
+    assert (window.size, reason(window)) == (17, "one more")
+
+
+@pytest.mark.parametrize("threads", [2, 16])
+def test_what_the_user_asks_for_is_not_judged(threads: int) -> None:
+    """A number typed in the middle of a step is not taken back for bringing less."""
+    window = joined()
+    now = interval(window, 0.0, FLAT)
+    assert (window.size, reason(window)) == (8, "doubling")
+    window.resize(None, threads, now)
+    interval(window, now, FLAT / 10)
+    assert (window.size, reason(window)) == (threads, "as asked")
+
+
+def test_a_file_that_comes_in_the_middle_of_a_step_is_not_its_gain() -> None:
+    """When jobs change the window, the next interval begins a new comparison."""
+    window = joined()
+    now = interval(window, 0.0, FLAT)
+    for _ in range(19):
+        window.join(None, now)
+    assert window.size == 20
+    interval(window, now, FLAT)
+    assert window.size == 40
+
+
+# -- what people see ---------------------------------------------------------
+
+
+def test_a_snapshot_shows_the_window() -> None:
+    """The level and the latest moves, oldest first."""
+    window = joined(2)
+    window.enter()
+    window.cut("HTTP 503", 5.0)
+    shown = window.snapshot()
+    assert (shown.host, shown.size, shown.flying) == ("example.org", 1, 1)
+    assert [(c.size, c.cut) for c in shown.changes] == [
+        (4, False),
+        (2, False),
+        (1, True),
+    ]
+    window.leave()
+    assert window.snapshot().flying == 0
+
+
+def test_not_every_move_is_remembered() -> None:
+    """The latest moves are enough for a graph."""
+    window = joined()
+    for number in range(200):
+        window.cut("HTTP 503", 10.0 * number)
+    changes = window.snapshot().changes
+    assert len(changes) == REMEMBERED
+    assert changes[-1].at == 1990.0
+
+
+def test_one_too_many_must_land() -> None:
+    """After a cut more fly than should, until enough of them have landed."""
+    window = joined(4)
+    fill(window, 0.0)
+    window.cut("HTTP 503", 5.0)
+    landed = 0
+    while window.is_over:
+        window.leave()
+        landed += 1
+    assert (landed, window.flying, window.size) == (2, 2, 2)
+
+
+# -- whatever happens --------------------------------------------------------
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Jobs come and go, lanes fly, hosts refuse, time passes."""
+
+    @initialize(latency=st.floats(0.0, 2.0))
+    def begin(self, latency: float) -> None:
+        self.now = 50.0
+        self.window = Window("example.org", self.now)
+        self.window.latency = latency
+        self.jobs: list[int | None] = []
+        self.cuts: list[float] = []
+
+    @rule(threads=st.none() | st.integers(1, 128))
+    def join(self, threads: int | None) -> None:
+        self.window.join(threads, self.now)
+        self.jobs.append(threads)
+        self.check_typed()
+
+    @precondition(lambda self: self.jobs)
+    @rule()
+    def part(self) -> None:
+        self.window.part(self.jobs.pop())
+
+    @precondition(lambda self: self.jobs)
+    @rule(threads=st.none() | st.integers(1, 128))
+    def resize(self, threads: int | None) -> None:
+        self.window.resize(self.jobs.pop(), threads, self.now)
+        self.jobs.append(threads)
+        self.check_typed()
+        if threads is not None:
+            assert self.window.size >= min(threads, CEILING)
+
+    @precondition(lambda self: self.jobs)
+    @rule(rate=st.integers(0, 10**9), excuse=st.sampled_from(["", "", "limit"]))
+    def pass_time(self, rate: int, excuse: str) -> None:
+        """An interval, in which the window may move, unless it has an excuse."""
+        before = self.window.size
+        self.now = interval(self.window, self.now, rate, excuse=excuse)
+        if excuse or not rate:
+            assert self.window.size == before
+        assert self.window.size <= 2 * before
+
+    @rule(passed=st.floats(0, 3))
+    def cut(self, passed: float) -> None:
+        """A refusal halves, but not twice within a second."""
+        self.now += passed
+        before = self.window.size
+        self.window.cut("HTTP 429", self.now)
+        recent = self.cuts and self.now - self.cuts[-1] < CUT_SPACING
+        assert self.window.size == (before if recent else max(1, before // 2))
+        if not recent:
+            self.cuts.append(self.now)
+
+    @rule(wait=st.floats(0, 5))
+    def close(self, wait: float) -> None:
+        self.window.close_until(self.now + wait)
+        assert self.window.closed_for(self.now) >= wait - 1e-9
+
+    @invariant()
+    def size_is_within_bounds(self) -> None:
+        """One lane at least, and no more than the ceiling at most."""
+        assert 1 <= self.window.size <= self.window.ceiling <= CEILING
+
+    @invariant()
+    def the_latest_reason_is_the_windows(self) -> None:
+        """Every change of size has its entry."""
+        assert self.window.snapshot().changes[-1].size == self.window.size
+
+    def check_typed(self) -> None:
+        """Who comes with numbers gets no more than they add up to."""
+        typed = sum(threads or 0 for threads in self.jobs)
+        if typed:
+            assert self.window.size <= max(typed, len(self.jobs))
+
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.__doc__ = """Whatever happens, the window keeps its bounds."""
