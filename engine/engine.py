@@ -20,6 +20,7 @@ from engine.config import MOST_JOBS, Config, check_header, check_url
 from engine.errors import HydraError, UsageError
 from engine.files import Disk, FileSink, Names
 from engine.job import Job
+from engine.levels import snapshot_of
 from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import (
@@ -112,7 +113,7 @@ class Engine:
         error = self._jobs[job].error
         if error is not None:
             raise error
-        return self._jobs[job].snapshot(detailed=False)
+        return snapshot_of(self._jobs[job], detailed=False)
 
     def pause(self, job: JobId) -> None:
         """Let a job stand still; nothing it has is lost."""
@@ -247,7 +248,8 @@ class Engine:
         return EngineSnapshot(
             at=now,
             jobs=tuple(
-                job.snapshot(detailed=job.id == detail) for job in self._jobs.values()
+                snapshot_of(job, detailed=job.id == detail)
+                for job in self._jobs.values()
             ),
             rate=self._meter.rate(now),
             received=self._meter.total,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
@@ -23,11 +23,8 @@ from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import (
     Block,
-    Bottleneck,
     EventKind,
-    FrontSnapshot,
     JobId,
-    JobSnapshot,
     JobSpec,
     JobState,
     RemoteFile,
@@ -115,32 +112,32 @@ class Job:
         self._source = source
         self._window_of = window_of
         self._make_file = make_file
-        self._verifier = verifier
+        self.verifier = verifier
         self._emit = emit
         self._count = count
         self._on_received = on_received
-        self._remote: RemoteFile | None = None
-        self._plan = Plan(None)
-        self._file: FileSink | None = None
-        self._transfer: Transfer | None = None
-        self._window: Window | None = None
-        self._meter = Meter(monotonic())
+        self.remote: RemoteFile | None = None
+        self.plan = Plan(None)
+        self.file: FileSink | None = None
+        self.transfer: Transfer | None = None
+        self.window: Window | None = None
+        self.meter = Meter(monotonic())
         self._denied_before = 0
-        self._throttled = False
+        self.throttled = False
         self._emit(self.id, EventKind.QUEUED, self.name)
 
     def __repr__(self) -> str:
-        return f"<Job {self.id} {self.state} {self.name}: {self._plan}>"
+        return f"<Job {self.id} {self.state} {self.name}: {self.plan}>"
 
     @property
     def name(self) -> str:
         """As typed, or as the server named it, or as the URL looks."""
-        if self._file is not None:
-            return self._file.target.name
+        if self.file is not None:
+            return self.file.target.name
         if self.spec.name:
             return self.spec.name
-        if self._remote is not None:
-            return self._remote.name
+        if self.remote is not None:
+            return self.remote.name
         return name_for(None, self.spec.url)
 
     @property
@@ -179,25 +176,28 @@ class Job:
 
     def set_threads(self, threads: int | None) -> None:
         """Most lanes from now on; None lets the window find out."""
-        if self._window is not None:
-            self._window.resize(self.threads, threads, monotonic())
+        if self.window is not None:
+            self.window.resize(self.threads, threads, monotonic())
         self.threads = threads
-        if self._transfer is not None:
-            self._transfer.threads = threads
-            self._transfer.poke()
+        if self.transfer is not None:
+            self.transfer.threads = threads
+            self.transfer.poke()
 
     def tick(self) -> None:
         """Look up: time has passed, and something may have been limiting."""
-        self._throttled = self.limiter.denials > self._denied_before
+        self.throttled = self.limiter.denials > self._denied_before
         self._denied_before = self.limiter.denials
-        if self._throttled and self._window is not None:
-            self._window.excuse("limit")
+        if self.window is not None and self.transfer is not None:
+            if self.throttled:
+                self.window.excuse("limit")
+            if self.transfer.waits_for_sink:
+                self.window.excuse("sink")
         self.poke()
 
     def poke(self) -> None:
         """Something changed that may let lanes start."""
-        if self._transfer is not None:
-            self._transfer.poke()
+        if self.transfer is not None:
+            self.transfer.poke()
 
     # -- the life of a job ----------------------------------------------------
 
@@ -211,23 +211,23 @@ class Job:
         except Exception as error:  # noqa: BLE001  # our bug; the other jobs go on
             self._fail(error)
         finally:
-            self._transfer = None
-            if self._window is not None:
-                self._window.part(self.threads)
-                self._window = None
+            self.transfer = None
+            if self.window is not None:
+                self.window.part(self.threads)
+                self.window = None
             if self.state not in {JobState.PAUSED, JobState.QUEUED}:
                 await self.close()
 
     async def close(self) -> None:
         """Let go of the file; what there is of it stays."""
-        if self._file is not None and self._file.is_open:
-            await asyncio.shield(self._file.close())
+        if self.file is not None and self.file.is_open:
+            await asyncio.shield(self.file.close())
 
     async def batches(self) -> AsyncGenerator[list[Block]]:
         """A streaming job's bytes, in order; hashed while the caller has them."""
         assert self.stream is not None
         async for batch in self.stream.batches():
-            hashing = self._verifier.feed(batch) if self._verifier else None
+            hashing = self.verifier.feed(batch) if self.verifier else None
             yield batch
             if hashing is not None:
                 await hashing
@@ -239,20 +239,20 @@ class Job:
     async def _download(self) -> None:
         self._move(JobState.PROBING)
         first = None
-        if self._remote is None:
+        if self.remote is None:
             sample = ByteRange(0, self._sizes().least)
             found = await probe(self._source, sample, self._patience(), self._join)
             first = self._learn(*found, sample)
-        remote = self._remote
+        remote = self.remote
         assert remote is not None
         self._move(JobState.RUNNING)
         self._join()
         await self._receive(remote, first)
         self._move(JobState.VERIFYING)
         self.verdict = await self._verify()
-        if self._file is not None:
+        if self.file is not None:
             modified = _timestamp(remote.last_modified)
-            await self._file.finish(self._plan.done.total, modified)
+            await self.file.finish(self.plan.done.total, modified)
         self._move(JobState.DONE)
         self._emit(self.id, EventKind.DONE, f"{self.name}: {self.verdict}")
         self._finish()
@@ -261,11 +261,11 @@ class Job:
         self, remote: RemoteFile, response: Response, first: ByteRange
     ) -> tuple[Segment, Response] | None:
         """Make a plan of what the probe found; its body is the first segment."""
-        self._remote = remote
-        self._plan = Plan(remote.size)
+        self.remote = remote
+        self.plan = Plan(remote.size)
         self._emit(self.id, EventKind.PROBED, self._description(remote))
         self.milestones.probed.set()
-        segment = self._plan.lease(0, first.size if remote.ranges else OPEN_END)
+        segment = self.plan.lease(0, first.size if remote.ranges else OPEN_END)
         if segment is None:
             response.close()
             return None
@@ -275,12 +275,12 @@ class Job:
         self, remote: RemoteFile, first: tuple[Segment, Response] | None
     ) -> None:
         sink = await self._open_sink(remote, first)
-        window = self._window
+        window = self.window
         assert window is not None
-        self._transfer = Transfer(
+        self.transfer = Transfer(
             source=self._source,
             remote=remote,
-            plan=self._plan,
+            plan=self.plan,
             sink=sink,
             window=window,
             patience=self._patience(),
@@ -289,10 +289,10 @@ class Job:
             threads=self.threads,
             on_bytes=self._received,
         )
-        if self._verifier is None or not isinstance(sink, FileSink):
-            await self._transfer.run(first)
+        if self.verifier is None or not isinstance(sink, FileSink):
+            await self.transfer.run(first)
         else:
-            await self._receive_and_hash(self._transfer, first, sink, self._verifier)
+            await self._receive_and_hash(self.transfer, first, sink, self.verifier)
         self.milestones.received.set()
         self._on_received()
         if self.stream is not None:
@@ -306,7 +306,7 @@ class Job:
         sink: FileSink,
         verifier: Verifier,
     ) -> None:
-        follower = verifier.follow(sink, self._plan)
+        follower = verifier.follow(sink, self.plan)
         try:
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(follower)
@@ -321,30 +321,30 @@ class Job:
         if self.stream is not None:
             return self.stream
         try:
-            if self._file is None:
-                self._file = self._make_file(sanitise(self.spec.name or remote.name))
-            await self._file.open(remote.size)
+            if self.file is None:
+                self.file = self._make_file(sanitise(self.spec.name or remote.name))
+            await self.file.open(remote.size)
         except BaseException:
             if first is not None:
                 first[1].close()
-                self._plan.release(first[0])
+                self.plan.release(first[0])
             await self.close()
-            self._file = None
+            self.file = None
             raise
-        return self._file
+        return self.file
 
     async def _verify(self) -> str:
-        if self._verifier is None:
-            known = self._remote is not None and self._remote.size is not None
+        if self.verifier is None:
+            known = self.remote is not None and self.remote.size is not None
             return "size only" if known else "length unknown"
         try:
-            if self._file is None:
-                verdict = self._verifier.compare()
+            if self.file is None:
+                verdict = self.verifier.compare()
             else:
-                verdict = await self._verifier.conclude(self._file, self._plan)
+                verdict = await self.verifier.conclude(self.file, self.plan)
         except IntegrityError:
-            if self._file is not None:
-                await self._file.condemn()
+            if self.file is not None:
+                await self.file.condemn()
             raise
         self._emit(self.id, EventKind.VERIFIED, verdict)
         return verdict
@@ -373,11 +373,11 @@ class Job:
     def _join(self) -> Window:
         """Be counted in the window of the host that the next request goes to."""
         window = self._window_of(self._source.host)
-        if window is not self._window:
-            if self._window is not None:
-                self._window.part(self.threads)
+        if window is not self.window:
+            if self.window is not None:
+                self.window.part(self.threads)
             window.join(self.threads, monotonic())
-            self._window = window
+            self.window = window
         return window
 
     def _patience(self) -> Patience:
@@ -389,14 +389,14 @@ class Job:
             share = config.buffer // (self.threads or MANY_LANES)
             most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
             return StreamSizes(SMALLEST_LEASE, most)
-        most = HASHED_SEGMENT if self._verifier else LARGEST_SEGMENT
+        most = HASHED_SEGMENT if self.verifier else LARGEST_SEGMENT
         return FileSizes(config.min_chunk, max(most, config.min_chunk))
 
     def _received(self, size: int) -> None:
-        self._meter.add(size, monotonic())
+        self.meter.add(size, monotonic())
         self._count(size)
-        if self._verifier is not None:
-            self._verifier.nudge()
+        if self.verifier is not None:
+            self.verifier.nudge()
 
     def _retrying(self, note: str) -> None:
         self._emit(self.id, EventKind.RETRY, f"{self.name}: {note}")
@@ -406,69 +406,6 @@ class Job:
         if remote.size is not None:
             size = naturalsize(remote.size, binary=True)
         return f"{self.name}: {size}" + ("" if remote.ranges else ", no ranges")
-
-    # -- what others may see --------------------------------------------------
-
-    @property
-    def rate(self) -> float:
-        return self._meter.rate(monotonic())
-
-    @property
-    def lane_count(self) -> int:
-        return len(self._transfer.lanes) if self._transfer is not None else 0
-
-    def snapshot(self, *, detailed: bool) -> JobSnapshot:
-        """The job as a level; lanes, pieces and views only in detail."""
-        remote = self._remote
-        brief = JobSnapshot(
-            id=self.id,
-            name=self.name,
-            url=self.url,
-            state=self.state,
-            size=remote.size if remote else None,
-            done=self._plan.done.total if remote else 0,
-            rate=self.rate if self.state.is_live else 0.0,
-            lane_count=self.lane_count,
-            threads=self.threads,
-            limit=self.spec.limit,
-            streaming=self.stream is not None,
-            verdict=self.verdict,
-            target=str(self._file.target) if self._file else "",
-        )
-        return self._with_details(brief) if detailed else brief
-
-    def _with_details(self, brief: JobSnapshot) -> JobSnapshot:
-        now = monotonic()
-        lanes = sorted(self._transfer.lanes.items()) if self._transfer else ()
-        return replace(
-            brief,
-            lanes=tuple(lane.snapshot(now) for _, lane in lanes),
-            pieces=tuple(self._plan.done),
-            window=self._window.snapshot() if self._window else None,
-            front=self._front(),
-            hash=self._verifier.snapshot() if self._verifier else None,
-            bottleneck=self._bottleneck(),
-        )
-
-    def _front(self) -> FrontSnapshot:
-        plan, transfer = self._plan, self._transfer
-        front = plan.front
-        buffer = self.stream.buffer if self.stream else None
-        return FrontSnapshot(
-            front=front if buffer is None else buffer.cursor,
-            waiting=plan.done.total - front if buffer is None else buffer.waiting,
-            depth=max(len(plan.done) - 1, 0) if buffer is None else buffer.depth,
-            capacity=None if buffer is None else buffer.capacity,
-            hole_lane=transfer.hole_lane(front) if transfer else None,
-        )
-
-    def _bottleneck(self) -> Bottleneck:
-        transfer, stream = self._transfer, self.stream
-        if self._throttled:
-            return Bottleneck.LIMIT
-        if stream is not None and transfer is not None and transfer.is_at_horizon:
-            return Bottleneck.READER if stream.buffer.is_ready else Bottleneck.HEAD
-        return Bottleneck.NETWORK
 
 
 def _timestamp(last_modified: str | None) -> float | None:

@@ -111,6 +111,7 @@ class Transfer:
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._usual_rate = 0.0
+        self._storing = 0
 
     async def run(self, first: tuple[Segment, Response] | None = None) -> None:
         """Fetch everything that is missing; `first` is the probe's flowing body.
@@ -142,6 +143,11 @@ class Transfer:
     def poke(self) -> None:
         """Something changed that may let lanes start: room, window, time."""
         self._changed.set()
+
+    @property
+    def waits_for_sink(self) -> bool:
+        """Whether most lanes are not receiving because the sink takes its time."""
+        return 2 * self._storing > len(self.lanes)
 
     def hole_lane(self, front: int) -> int | None:
         """The lane that fetches the byte at the front."""
@@ -340,7 +346,11 @@ class Transfer:
             return
         self._call_off_rival(segment)
         self._patience.progressed(part.size)
-        await self._sink.write(fresh.cut(part))
+        self._storing += 1
+        try:
+            await self._sink.write(fresh.cut(part))
+        finally:
+            self._storing -= 1
         self._plan.land(segment, part)
         if self._plan.finished:
             self.poke()
