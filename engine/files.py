@@ -165,7 +165,9 @@ class FileSink:
         """Close the file once the threads that still write to it are done."""
         while self._running:
             pending = [asyncio.wrap_future(future) for future in self._running]
-            await asyncio.wait(pending)
+            done, _ = await asyncio.wait(pending)
+            for given_up in done:
+                given_up.exception()  # whoever waited for it is gone
         self._close()
 
     async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
@@ -198,6 +200,8 @@ class FileSink:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LocalError(f"{self.part}: another run is writing it") from None
+        if not _is_at(self._fd, self.part):
+            raise LocalError(f"{self.part}: another run has just finished it")
         os.ftruncate(self._fd, 0)
 
     def _pwrite(self, block: Block) -> None:
@@ -241,6 +245,14 @@ class FileSink:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    """Whether the path still leads to the open file."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def _flush(fd: int) -> None:

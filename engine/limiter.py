@@ -136,16 +136,23 @@ class Turn:
         self._waiting: deque[Callable[[], None]] = deque()
 
     def admits(self, resume: Callable[[], None]) -> bool:
-        """Whether there is time left; if not, `resume` is called in a later turn."""
+        """Whether there is time left; if not, `resume` is called in a later turn.
+
+        The first in a turn always has time: bytes move, however short turns are.
+        """
         if self.budget is None:
             return True
         if self._began is None:
-            self._began = monotonic()
-            self._loop.call_soon(self._next)
+            self._begin()
+            return True
         if not self._is_over():
             return True
         self._waiting.append(resume)
         return False
+
+    def _begin(self) -> None:
+        self._began = monotonic()
+        self._loop.call_soon(self._next)
 
     def _is_over(self) -> bool:
         if self.budget is None or self._began is None:
@@ -154,10 +161,10 @@ class Turn:
 
     def _next(self) -> None:
         """A new turn: those who waited go first, within its budget too."""
-        self._began = monotonic() if self._waiting else None
+        self._began = None
         try:
             while self._waiting and not self._is_over():
                 self._waiting.popleft()()
         finally:
-            if self._began is not None:
-                self._loop.call_soon(self._next)
+            if self._waiting and self._began is None:
+                self._begin()

@@ -396,7 +396,6 @@ async def test_our_part_is_locked(making: Making) -> None:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-@pytest.mark.xfail(strict=True, reason="the lock may be that of a renamed file")
 async def test_a_file_that_became_whole_meanwhile_is_left_alone(
     making: Making, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,7 +469,6 @@ async def test_a_disk_that_takes_no_more_is_told(making: Making) -> None:
         await sink.write(blocks(SMALL)[0])
 
 
-@pytest.mark.xfail(strict=True, reason="close() looks at no exception")
 async def test_a_write_that_was_given_up_may_fail_in_silence(making: Making) -> None:
     """Nobody is told of the failure of what nobody waits for."""
     loop = asyncio.get_running_loop()

@@ -119,11 +119,13 @@ async def settled(engine: Engine) -> None:
     await until(lambda: not engine.snapshot().flying)
 
 
-async def until(reached: Callable[[], object], within: float = PATIENCE) -> None:
+async def until(
+    reached: Callable[[], object], within: float = PATIENCE, step: float = 0.005
+) -> None:
     """Look again and again, where nothing tells that it is so."""
     async with asyncio.timeout(within):
         while not reached():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(step)
 
 
 def hydra(*arguments: str | bytes, **popen: Any) -> subprocess.Popen[bytes]:

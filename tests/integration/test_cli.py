@@ -214,12 +214,11 @@ async def test_an_error_is_the_last_line(tmp_path: Path, front_end: str) -> None
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize("front_end", ["--stream", "--no-ui"])
-async def test_nobody_listens(tmp_path: Path, front_end: str) -> None:
+async def test_nobody_listens(tmp_path: Path) -> None:
     """A port nobody listens on ends with 3 once patience is out."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/file"
-    ran = await run(front_end, "-q", "--give-up-after", "0.1", url, cwd=tmp_path)
+    ran = await run("--stream", "-q", "--give-up-after", "0.1", url, cwd=tmp_path)
     assert_one_line(ran, 3, "cannot connect")
     assert names(tmp_path) == []
 
@@ -249,14 +248,13 @@ async def test_a_certificate_of_a_stranger(tmp_path: Path, nginx: NginxServer) -
     assert monotonic() - began < 3
 
 
-@pytest.mark.parametrize("size", [5, FILE.size])
-async def test_a_place_that_cannot_be_written(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("place", ["taken", "taken/below", "/proc/nowhere"])
+async def test_a_place_that_cannot_be_written(tmp_path: Path, place: str) -> None:
     """A directory that can't be written ends with 7, and names it."""
     (tmp_path / "taken").write_bytes(b"mine")
-    async with Origin({"/file": Resource(Content(size))}) as origin:
-        for place in ("taken", "taken/below", "/proc/nowhere"):
-            ran = await run("-q", "-o", place, origin.url("/file"), cwd=tmp_path)
-            assert_one_line(ran, 7, place.partition("/below")[0])
+    async with Origin({"/file": Resource(FILE)}) as origin:
+        ran = await run("-q", "-o", place, origin.url("/file"), cwd=tmp_path)
+    assert_one_line(ran, 7, place.partition("/below")[0])
     assert (tmp_path / "taken").read_bytes() == b"mine"
 
 

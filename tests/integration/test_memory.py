@@ -18,14 +18,14 @@ from tests.support.payload import Payload
 
 pytestmark = pytest.mark.slow
 
-LARGE = Content(96 * MIB, seed=31)
+LARGE = Content(48 * MIB, seed=31)
 BUFFER = 8 * MIB
 
 SERVERS = {
     "ranges": Resource(LARGE),
     "no ranges": Resource(LARGE, ranges=False),
     "chunked, no ranges": Resource(LARGE, ranges=False, length="chunked"),
-    "slow to answer": Resource(LARGE, latency=0.05),
+    "slow to answer": Resource(LARGE, latency=0.02),
 }
 
 
