@@ -219,6 +219,8 @@ class Engine:
                 self.cancel(job.id)
             tasks = (self._tasks.get(job.id) for job in begun)
             await asyncio.wait([fetching, *filter(None, tasks)])
+            for job in begun:
+                job.discard()
 
     async def _fetch_ahead(
         self, specs: list[JobSpec], begun: list[Job], coming: asyncio.Queue[Job | None]

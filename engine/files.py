@@ -48,7 +48,7 @@ class Disk:
         self._cost = QUICK
 
     def move(self, function: Callable[..., Any], *args: object) -> Future[Any]:
-        """Run what moves bytes into or out of the page cache."""
+        """Run what moves bytes into the page cache."""
         return self._writer.submit(function, *args)
 
     def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
@@ -134,15 +134,17 @@ class FileSink:
         else:
             await self._result(self._disk.move(self._pwrite, block))
 
-    async def read(self, offset: int, size: int) -> bytes:
-        """Read back what was written; from the page cache, if it was just now."""
+    def read(self, offset: int, size: int) -> bytes:
+        """Read back what was written; to be called in a thread while this is open.
+
+        Comes from the page cache, if it was written just now.
+        """
         if self._small is not None:
             ordered = sorted(self._small, key=lambda block: block.offset)
             whole = b"".join(piece for block in ordered for piece in block.buffers)
             return whole[offset : offset + size]
-        read = self._disk.move(self._pread, size, offset)
-        data: bytes = await self._result(read)
-        return data
+        assert self._fd is not None
+        return os.pread(self._fd, size, offset)
 
     async def finish(self, size: int, modified: float | None) -> None:
         """Everything is here: flush it, and give it its final name and time.
@@ -212,10 +214,6 @@ class FileSink:
             written = os.pwritev(self._fd, batch, at)
             at += written
             buffers = (*after(batch, written), *buffers[MOST_BUFFERS:])
-
-    def _pread(self, size: int, offset: int) -> bytes:
-        assert self._fd is not None
-        return os.pread(self._fd, size, offset)
 
     def _complete(self, size: int, modified: float | None) -> None:
         self._write_small()

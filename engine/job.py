@@ -220,8 +220,15 @@ class Job:
 
     async def close(self) -> None:
         """Let go of the file; what there is of it stays."""
+        if self.verifier is not None:
+            await self.verifier.settle()
         if self.file is not None and self.file.is_open:
             await asyncio.shield(self.file.close())
+
+    def discard(self) -> None:
+        """Forget what a reader who has left will not read."""
+        if self.stream is not None:
+            self.stream.discard()
 
     async def batches(self) -> AsyncGenerator[list[Block]]:
         """A streaming job's bytes, in order; hashed while the caller has them."""

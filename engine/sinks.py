@@ -96,6 +96,10 @@ class StreamSink:
         self._error = error
         self._ready.set()
 
+    def discard(self) -> None:
+        """Forget what nobody will read any more."""
+        self.buffer = ReorderBuffer(self.buffer.capacity, self.buffer.cursor)
+
     def make_room(self) -> None:
         """The horizon may have moved: the one before drained, or the reader read."""
         self._room.set()

@@ -168,6 +168,8 @@ class Source:
 def check_part(response: Response, part: ByteRange, remote: RemoteFile) -> None:
     """Refuse an answer that is not exactly `part` of the file this job knows."""
     found = content_range(response)
+    if found is not None and found.size not in {None, remote.size}:
+        raise _changed(remote.size, found.size)
     if response.status != 206:
         raise Fault(f"HTTP {response.status} to a range request")
     if coding := undone_coding(response):
@@ -175,8 +177,6 @@ def check_part(response: Response, part: ByteRange, remote: RemoteFile) -> None:
     if found is None or found.part is None or found.part.start != part.start:
         shown = response.headers.get("content-range")
         raise Fault(f"asked for {part.header}, was given {shown or 'no Content-Range'}")
-    if found.size is not None and found.size != remote.size:
-        raise _changed(remote.size, found.size)
     _check_validators(response, remote)
 
 

@@ -8,7 +8,7 @@ that it ends when the download does and not after a second pass.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
 from engine.digest import hasher
@@ -17,6 +17,8 @@ from engine.files import FileSink
 from engine.model import Block, Digest, HashSnapshot
 from engine.plan import Plan
 
+LEG = 64 * 1024 * 1024
+"""Bytes hashed before the front is looked at again, and most that an end waits for."""
 STRIDE = 4 * 1024 * 1024
 """Bytes read back at once: large against a thread hop, small against the cache."""
 
@@ -35,7 +37,8 @@ class Verifier:
 
     def feed(self, blocks: Iterable[Block]) -> asyncio.Future[None]:
         """Hash blocks that are next in order; done when their memory may go."""
-        return self._hash([piece for block in blocks for piece in block.buffers])
+        pieces = [piece for block in blocks for piece in block.buffers]
+        return self._start(self._update, pieces)
 
     async def follow(self, sink: FileSink, plan: Plan) -> None:
         """Hash what lies before the front, for as long as this is not cancelled."""
@@ -52,6 +55,13 @@ class Verifier:
         """Hash what is left of a file on disk, and compare."""
         await self._catch_up(sink, plan, plan.front)
         return self.compare()
+
+    async def settle(self) -> None:
+        """Wait for the thread that still reads the file: then it may be closed."""
+        if self._step is not None:
+            await asyncio.wait([self._step])
+            if not self._step.cancelled():
+                self._step.exception()  # whoever waited for it is gone
 
     def compare(self) -> str:
         """The verdict, for people; raises IntegrityError."""
@@ -78,13 +88,19 @@ class Verifier:
             self._restarts = plan.restarts
             self._reset()
         while self.hashed < stop:
-            data = await sink.read(self.hashed, min(STRIDE, stop - self.hashed))
-            self._step = self._hash([data])
+            leg = min(stop, self.hashed + LEG)
+            self._step = self._start(self._read_up_to, sink, leg)
             await asyncio.shield(self._step)
 
-    def _hash(self, pieces: list[bytes | memoryview]) -> asyncio.Future[None]:
+    def _start(self, work: Callable[..., None], *args: object) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._pool, self._update, pieces)
+        return loop.run_in_executor(self._pool, work, *args)
+
+    def _read_up_to(self, sink: FileSink, stop: int) -> None:
+        """In a thread, all the way: each return to a busy loop costs a turn of it."""
+        while self.hashed < stop:
+            size = min(STRIDE, stop - self.hashed)
+            self._update([sink.read(self.hashed, size)])
 
     def _update(self, pieces: list[bytes | memoryview]) -> None:
         """In a thread. Joined: one release of the interpreter lock, not hundreds."""

@@ -66,8 +66,9 @@ class Download:
 
 @pytest.fixture(autouse=True)
 def stride(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small files are enough where strides are small."""
+    """Small files are enough where strides are small, and each is a step."""
     monkeypatch.setattr("engine.verify.STRIDE", STRIDE)
+    monkeypatch.setattr("engine.verify.LEG", STRIDE)
 
 
 @pytest.fixture
