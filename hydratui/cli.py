@@ -78,14 +78,6 @@ def _hold_descriptors() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def _settle_messages() -> None:
-    """What could not be written is forgotten: at exit it would change the code."""
-    try:
-        sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
 # -- what is run -----------------------------------------------------------------
 
 

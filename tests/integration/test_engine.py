@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -137,7 +138,7 @@ async def test_the_next_stream_begins_while_the_last_one_drains(tmp_path: Path) 
 
 
 async def test_leaving_a_stream_early_leaves_nothing(tmp_path: Path) -> None:
-    """Leaving early leaves nothing behind: no task, no lane, no connection."""
+    """Leaving early leaves nothing behind: no task, no connection, no memory."""
     files = {"/a": Resource(FILE, rate=SLOW), "/b": Resource(FILE, rate=SLOW)}
     async with serving(tmp_path, files) as (origin, engine):
         before = asyncio.all_tasks()
@@ -145,6 +146,7 @@ async def test_leaving_a_stream_early_leaves_nothing(tmp_path: Path) -> None:
             _, blocks = await anext(streams)
             assert await anext(blocks)
             await until(lambda: look(engine, 1).lane_count == 4)
+            await until(lambda: _waiting(engine) > 0)
         assert not {
             task.get_name()
             for task in asyncio.all_tasks() - before
@@ -152,6 +154,7 @@ async def test_leaving_a_stream_early_leaves_nothing(tmp_path: Path) -> None:
         }
         assert engine.snapshot().flying == 0
         assert look(engine, 1).state is JobState.CANCELLED
+        assert _waiting(engine) == 0
         await left_alone(origin)
 
 
@@ -287,6 +290,7 @@ async def test_a_pipe_gets_the_bytes_in_order(tmp_path: Path) -> None:
         async with serving(tmp_path, files) as (origin, engine):
             await engine.pipe(map(origin.url, files), out.fileno())
     assert path.read_bytes() == FILE.read() + SMALL.read()
+    await until(lambda: "hydra-stdout" not in {t.name for t in threading.enumerate()})
 
 
 async def test_a_reader_that_goes_is_noticed_at_once(tmp_path: Path) -> None:
@@ -494,12 +498,15 @@ async def test_moves_that_make_no_sense_are_ignored(tmp_path: Path) -> None:
 async def test_an_engine_ends_with_everything_under_way(tmp_path: Path) -> None:
     """Ending the engine ends its jobs in whatever state: no task or file stays open."""
     files = {f"/{n}": Resource(FILE, rate=SLOW) for n in range(4)}
+    files["/silent"] = Resource(FILE, script=lambda _: Stall(0))
+    files["/busy"] = Resource(FILE, script=lambda _: Status(503, retry_after=60))
     async with Origin(files) as origin:
-        async with running(tmp_path, jobs=2) as engine:
-            jobs = [engine.add(JobSpec(origin.url(path))) for path in files]
-            await until(has(engine, jobs[0], MIB))
-            engine.pause(jobs[0])
-            await until(lambda: look(engine, jobs[2]).state is JobState.RUNNING)
+        async with running(tmp_path, jobs=4) as engine:
+            jobs = [engine.add(JobSpec(origin.url(path))) for path in reversed(files)]
+            await until(has(engine, jobs[2], MIB))
+            engine.pause(jobs[2])
+            await until(lambda: look(engine, jobs[4]).state is JobState.PROBING)
+            assert look(engine, jobs[5]).state is JobState.QUEUED
         await left_alone(origin)
     assert all(name.endswith(".part") for name in names(tmp_path))
 

@@ -358,6 +358,23 @@ async def test_versions_are_never_mixed(fetch: Fetch, *, ranges: bool) -> None:
     assert fetch.names() == []
 
 
+@pytest.mark.parametrize("size", [0, MIB // 2])
+async def test_a_part_that_is_no_more_means_a_change(fetch: Fetch, size: int) -> None:
+    """A 416 that tells of another size is a changed file, not one to wait for."""
+    resource = Resource(FILE, rate=5e6)
+    async with Origin({"/file": resource}) as origin, asyncio.TaskGroup() as group:
+
+        async def shrink() -> None:
+            await origin.until(lambda: origin.served > MIB)
+            origin.resources["/file"] = Resource(Content(size))
+            origin.sever()
+
+        group.create_task(shrink())
+        with pytest.raises(ChangedError, match=f"it is {size}"):
+            await fetch(origin.url("/file"))
+    assert fetch.names() == []
+
+
 async def test_many_failures_leave_room_for_others(tmp_path: Path) -> None:
     """A job that fails gives back what it held of its host's window."""
     files = {"/good": Resource(FILE)}
