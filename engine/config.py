@@ -19,6 +19,7 @@ MIB = 1024 * 1024
 MOST_LANES = 128
 MOST_JOBS = 16
 
+_OURS = frozenset({"range", "if-range", "accept-encoding"})
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
@@ -78,6 +79,8 @@ def check_header(header: Header) -> None:
     name, value = header
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise UsageError(f"bad header name {name!r}")
+    if name.lower() in _OURS:
+        raise UsageError(f"header {name} is ours: ranges and lengths depend on it")
     if any(c in value for c in "\r\n\0"):
         raise UsageError(f"bad value of header {name}: line breaks are not allowed")
 

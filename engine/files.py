@@ -166,7 +166,7 @@ class FileSink:
     async def close(self) -> None:
         """Close the file once the threads that still write to it are done."""
         while self._running:
-            pending = [asyncio.wrap_future(future) for future in self._running]
+            pending = [asyncio.wrap_future(future) for future in tuple(self._running)]
             done, _ = await asyncio.wait(pending)
             for given_up in done:
                 given_up.exception()  # whoever waited for it is gone

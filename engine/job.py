@@ -28,6 +28,7 @@ from engine.model import (
     JobSpec,
     JobState,
     RemoteFile,
+    WindowChange,
 )
 from engine.naming import name_for, sanitise
 from engine.patience import Patience
@@ -121,6 +122,7 @@ class Job:
         self.file: FileSink | None = None
         self.transfer: Transfer | None = None
         self.window: Window | None = None
+        self._told: WindowChange | None = None
         self.meter = Meter(monotonic())
         self._denied_before = 0
         self.throttled = False
@@ -192,7 +194,17 @@ class Job:
                 self.window.excuse("limit")
             if self.transfer.waits_for_sink:
                 self.window.excuse("sink")
+        self._tell_window()
         self.poke()
+
+    def _tell_window(self) -> None:
+        if self.window is None or self.transfer is None:
+            return
+        change = self.window.latest
+        if change is not self._told:
+            self._told = change
+            text = f"{self.name}: {change.size} lanes, {change.reason}"
+            self._emit(self.id, EventKind.WINDOW, text)
 
     def poke(self) -> None:
         """Something changed that may let lanes start."""
@@ -253,6 +265,7 @@ class Job:
         remote = self.remote
         assert remote is not None
         self._move(JobState.RUNNING)
+        self._emit(self.id, EventKind.STARTED, f"{self.name}: started")
         self._join()
         await self._receive(remote, first)
         self._move(JobState.VERIFYING)

@@ -68,6 +68,6 @@ def _bottleneck(job: Job) -> Bottleneck:
     stream, transfer = job.stream, job.transfer
     if stream is not None and transfer is not None and transfer.is_at_horizon:
         return Bottleneck.READER if stream.buffer.is_ready else Bottleneck.HEAD
-    if stream is None and transfer is not None and transfer.waits_for_sink:
-        return Bottleneck.DISK
+    if transfer is not None and transfer.waits_for_sink:
+        return Bottleneck.DISK if stream is None else Bottleneck.READER
     return Bottleneck.NETWORK

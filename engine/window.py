@@ -89,6 +89,11 @@ class Window:
         self._wanted = self._wanted or self.flying >= self.size
         return self.flying < self.size
 
+    @property
+    def latest(self) -> WindowChange:
+        """The last change, with its reason."""
+        return self._changes[-1]
+
     def closed_for(self, now: float) -> float:
         """Seconds until a lane may take off again."""
         return max(self._closed_until - now, 0.0)
@@ -147,7 +152,7 @@ class Window:
             size=self.size,
             flying=self.flying,
             ceiling=self.ceiling,
-            reason=self._changes[-1].reason,
+            reason=self.latest.reason,
             changes=tuple(self._changes),
         )
 

@@ -740,13 +740,16 @@ async def test_events_tell_a_life_in_order(tmp_path: Path) -> None:
         with pytest.raises(RefusedError):
             await engine.wait(bad)
         await until(lambda: events[-1].kind is EventKind.FAILED)
-    kinds = [event.kind for event in events if event.job == job]
+    told = [event for event in events if event.kind is not EventKind.WINDOW]
+    kinds = [event.kind for event in told if event.job == job]
     assert kinds == [
         EventKind.QUEUED,
         EventKind.RETRY,
         EventKind.PROBED,
+        EventKind.STARTED,
         EventKind.PAUSED,
         EventKind.RESUMED,
+        EventKind.STARTED,
         EventKind.VERIFIED,
         EventKind.DONE,
     ]
@@ -754,6 +757,16 @@ async def test_events_tell_a_life_in_order(tmp_path: Path) -> None:
     assert kinds == [EventKind.QUEUED, EventKind.FAILED]
     assert all(before.at <= after.at for before, after in pairwise(events))
     assert all(event.text for event in events)
+
+
+async def test_a_change_of_the_window_is_told_with_its_reason(tmp_path: Path) -> None:
+    """When a host asks for less, the log says so."""
+    busy = [None, Status(429), None]
+    files = {"/a": Resource(FILE, script=busy, rate=SLOW)}
+    async with serving(tmp_path, files) as (origin, engine), heard(engine) as events:
+        await engine.wait(engine.add(JobSpec(origin.url("/a"))))
+    told = [event.text for event in events if event.kind is EventKind.WINDOW]
+    assert any("HTTP 429" in text for text in told)
 
 
 @asynccontextmanager
