@@ -182,8 +182,7 @@ class Job:
             self.window.resize(self.threads, threads, monotonic())
         self.threads = threads
         if self.transfer is not None:
-            self.transfer.threads = threads
-            self.transfer.poke()
+            self.transfer.set_threads(threads)
 
     def tick(self) -> None:
         """Look up: time has passed, and something may have been limiting."""

@@ -48,6 +48,7 @@ class Lane:
         self.number = segment.lane
         self.response = response
         """Flowing, or None while there is none: before the answer, and in a nap."""
+        self.is_dismissed = False
         self.ask(segment, now)
 
     def ask(self, segment: Segment, now: float) -> None:
@@ -64,6 +65,12 @@ class Lane:
     def is_held(self) -> bool:
         """Whether we hold it back ourselves."""
         return self.response is not None and self.response.is_held
+
+    def dismiss(self) -> None:
+        """Land now: what is missing of the segment is for somebody else."""
+        self.is_dismissed = True
+        if self.response is not None:
+            self.response.abandon()
 
     def snapshot(self, now: float) -> LaneSnapshot:
         return LaneSnapshot(
@@ -95,8 +102,7 @@ class Transfer:
         on_bytes: Callable[[int], None],
     ) -> None:
         self.lanes: dict[int, Lane] = {}
-        self.threads = threads
-        """Most lanes, or None for as many as the window has."""
+        self._threads = threads
         self.is_at_horizon = False
         """Whether a lease was refused because the sink wants nothing more yet."""
         self._source = source
@@ -140,6 +146,14 @@ class Transfer:
         with suppress(Fault):
             await self._deliver(Lane(segment, monotonic(), response))
 
+    def set_threads(self, threads: int | None) -> None:
+        """Most lanes, or None for as many as the window has; who is over lands now."""
+        self._threads = threads
+        longest = sorted(self.lanes.values(), key=lambda lane: -lane.segment.remaining)
+        for lane in longest[: max(len(longest) - self._most, 0)]:
+            lane.dismiss()
+        self.poke()
+
     def poke(self) -> None:
         """Something changed that may let lanes start: room, window, time."""
         self._changed.set()
@@ -161,7 +175,7 @@ class Transfer:
     @property
     def _most(self) -> int:
         """How many lanes this file may have, however large the window is."""
-        return 1 if not self._remote.ranges else self.threads or self._window.ceiling
+        return 1 if not self._remote.ranges else self._threads or self._window.ceiling
 
     def _may_launch(self) -> bool:
         if len(self.lanes) >= self._most:
@@ -251,7 +265,8 @@ class Transfer:
                 await self._deliver(lane)
             except Fault as fault:
                 await self._nap(lane, fault)
-            segment = None if self._must_land() else self._next_segment(lane.number)
+            must_land = lane.is_dismissed or self._must_land()
+            segment = None if must_land else self._next_segment(lane.number)
             if segment is None:
                 return
             lane.ask(segment, monotonic())
@@ -265,7 +280,8 @@ class Transfer:
         try:
             if lane.response is None:
                 lane.response = await self._ask(lane.segment)
-            await self._receive(lane, lane.response)
+            if not lane.is_dismissed:
+                await self._receive(lane, lane.response)
         finally:
             self._let_go(lane)
             self.poke()
@@ -310,6 +326,8 @@ class Transfer:
             if not segment.remaining and self._is_spent(response, asked - at):
                 self._learn(lane)
                 return
+        if lane.is_dismissed:
+            return
         if asked == OPEN_END and at >= segment.mark:
             self._plan.end(at)
         elif at < _promised(response, segment):

@@ -139,9 +139,9 @@ def test_claiming_is_not_landing() -> None:
     segment = leased(plan, 0, 10)
     part = plan.claim(segment, 10)
     assert part == ByteRange(0, 10)
-    assert not plan.finished
+    assert (segment.mark, segment.landed, plan.finished) == (10, 0, False)
     plan.land(segment, part)
-    assert plan.finished
+    assert (segment.mark, segment.landed, plan.finished) == (10, 10, True)
 
 
 def test_the_front_waits_for_the_lowest_byte() -> None:
@@ -393,6 +393,15 @@ def test_what_is_too_small_to_split_is_raced() -> None:
     assert racer is not None
     assert racer.rival is victim
     assert edges(racer) == edges(victim)
+
+
+def test_two_smallest_parts_are_just_enough_to_split() -> None:
+    """What has room for two parts is split, not fetched twice."""
+    plan = Plan(2 * SMALLEST_SPLIT)
+    victim = leased(plan, 0, OPEN_END)
+    thief = plan.help(1, always(1000.0), 1e6, 0.1, head=False)
+    assert edges(thief) == (SMALLEST_SPLIT, 2 * SMALLEST_SPLIT)
+    assert victim.rival is None
 
 
 def test_help_must_be_worth_a_request() -> None:

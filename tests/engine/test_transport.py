@@ -42,16 +42,16 @@ PIECE = 16 * KIB
 KERNEL = 16 * MIB
 """More than the system's buffers of one connection over loopback ever hold."""
 FILE = Content(300_007, seed=3)
-PATIENCE = 10.0
 NOBODY = "http://no-such-host.invalid/"
+
+pytestmark = pytest.mark.timeout(15)
 
 
 @pytest.fixture(autouse=True)
 async def nothing_left_behind() -> AsyncIterator[None]:
     """No response and no transport leaves a task or a descriptor."""
     before = open_files()
-    async with asyncio.timeout(PATIENCE):
-        yield
+    yield
     assert asyncio.all_tasks() == {asyncio.current_task()}
     await until(lambda: open_files() <= before, within=1)
 
@@ -169,6 +169,14 @@ async def test_interim_answers_and_trailers_are_not_the_head() -> None:
         assert await whole(response) == b"hi"
     assert response.status == 200
     assert response.headers.get("etag") == "head"
+
+
+async def test_an_interim_answer_alone_is_no_answer() -> None:
+    """Who promises an answer and hangs up has given none."""
+    hint = Garbage(b"HTTP/1.1 103 Early Hints\r\nETag: hint\r\n\r\n")
+    async with serving(script=[hint]) as origin, transport() as door:
+        with pytest.raises(Fault):
+            await get(door, origin.url())
 
 
 def test_header_fields_may_repeat() -> None:

@@ -217,6 +217,16 @@ def test_nobody_wanted_another_lane() -> None:
     assert window.size == 4
 
 
+def test_what_somebody_wanted_before_does_not_count() -> None:
+    """Each interval needs a refused lane of its own."""
+    window = joined()
+    now = interval(window, 0.0, FLAT)
+    assert window.size == 8
+    window.received(10 * FLAT)
+    window.judge(now + LONG)
+    assert window.size == 8
+
+
 def test_nothing_came() -> None:
     """An interval without a byte is an outage and tells nothing about lanes."""
     window = joined()
@@ -333,6 +343,16 @@ def test_each_job_gets_a_lane() -> None:
         window.join(None, 1.0)
     assert (window.size, reason(window)) == (10, "a lane for each file")
     assert window.ceiling == CEILING
+
+
+def test_a_lane_goes_with_its_job() -> None:
+    """Files that are done no longer count."""
+    window = joined()
+    for _ in range(9):
+        window.join(None, 1.0)
+        window.part(None)
+    assert window.size == FIRST_SIZE
+    assert window.share == FIRST_SIZE
 
 
 def test_typed_numbers_add_up() -> None:
@@ -461,6 +481,16 @@ def test_not_every_move_is_remembered() -> None:
     changes = window.snapshot().changes
     assert len(changes) == REMEMBERED
     assert changes[-1].at == 1990.0
+
+
+def test_as_many_fly_as_the_window_has() -> None:
+    """There is room until the window is full, and none beyond."""
+    window = joined(3)
+    for _ in range(3):
+        assert window.has_room(0.0)
+        window.enter()
+    assert not window.has_room(0.0)
+    assert not window.is_over
 
 
 def test_one_too_many_must_land() -> None:

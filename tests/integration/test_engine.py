@@ -564,6 +564,23 @@ async def test_the_number_of_lanes_may_change(tmp_path: Path) -> None:
         assert look(engine, job).threads is None
 
 
+async def test_lanes_that_are_too_many_land_at_once(tmp_path: Path) -> None:
+    """Fewer lanes are fewer now, not when long segments are done; nothing is lost."""
+    content = Content(96 * MIB, seed=8)
+    files = {
+        "/a": Resource(content, rate=lambda number: 100_000 if number < 7 else None)
+    }
+    async with serving(tmp_path, files, threads=6) as (origin, engine):
+        job = engine.add(JobSpec(origin.url("/a")))
+        await until(lambda: look(engine, job).lane_count == 6)
+        engine.set_threads(job, 1)
+        await until(lambda: look(engine, job).lane_count == 1)
+        assert look(engine, job).done < content.size
+        engine.set_threads(job, 8)
+        await engine.wait(job)
+    assert (tmp_path / "a").read_bytes() == content.read()
+
+
 async def test_the_window_finds_out_how_many_lanes_pay(tmp_path: Path) -> None:
     """Auto ramps by itself while another connection brings measurably more."""
     files = {"/a": Resource(Content(64 * MIB), rate=500_000)}

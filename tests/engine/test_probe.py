@@ -1,0 +1,288 @@
+"""What the first answer says of a file, and when the question is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import NamedTuple, cast
+
+import pytest
+
+from engine.errors import Fault, NetworkError, RefusedError
+from engine.model import RemoteFile
+from engine.patience import Patience
+from engine.probe import probe
+from engine.ranges import ByteRange
+from engine.source import Source
+from engine.transport import Headers
+from engine.window import Window
+
+FIRST = ByteRange(0, 10)
+URL = "https://example.org/data/file.bin"
+MANY = 16
+
+
+class Head(NamedTuple):
+    """What a server says before the body."""
+
+    status: int
+    url: str
+    fields: Mapping[str, str]
+
+
+class Answer:
+    """A response as the probe sees it: a head, and whether it was closed."""
+
+    def __init__(self, head: Head) -> None:
+        self.status, self.url, _ = head
+        self.headers = Headers()
+        self.is_closed = False
+        for name, value in head.fields.items():
+            self.headers.add(f"{name.replace('_', '-')}: {value}".encode())
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Server:
+    """A source that answers from a list, and remembers what it was asked."""
+
+    def __init__(self, *script: Head | Fault) -> None:
+        self.url = URL
+        self.asked: list[ByteRange | None] = []
+        self.answers: list[Answer] = []
+        self._script = list(script)
+
+    async def open(self, part: ByteRange | None) -> Answer:
+        self.asked.append(part)
+        step = self._script.pop(0)
+        if isinstance(step, Fault):
+            raise step
+        self.url = step.url
+        self.answers.append(Answer(step))
+        return self.answers[-1]
+
+
+@pytest.fixture(autouse=True)
+def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jitter is always nothing."""
+    monkeypatch.setattr("engine.patience.random.random", lambda: 0.0)
+
+
+@pytest.fixture
+def window() -> Window:
+    window = Window("example.org", monotonic())
+    window.join(MANY, monotonic())
+    return window
+
+
+def answer(status: int, url: str = URL, /, **fields: str) -> Head:
+    return Head(status, url, fields)
+
+
+async def ask(
+    server: Server,
+    window: Window,
+    give_up_after: float = 60.0,
+    told: Callable[[str], None] = lambda _: None,
+) -> tuple[RemoteFile, Answer]:
+    remote, response = await probe(
+        cast(Source, server), FIRST, Patience(give_up_after, told), lambda: window
+    )
+    return remote, cast(Answer, cast(object, response))
+
+
+# -- what an answer says ---------------------------------------------------------
+
+
+class Told(NamedTuple):
+    """What a file is made out to be."""
+
+    size: int | None
+    ranges: bool
+
+
+WHOLE = answer(200, Content_Length="100")
+PACKED = "https://example.org/file.tar.gz"
+GZIPPED = {"Content_Encoding": "gzip"}
+
+CASES: dict[str, tuple[list[Head], Told]] = {
+    "a part": ([answer(206, Content_Range="bytes 0-9/100")], Told(100, True)),
+    "a shorter part": ([answer(206, Content_Range="bytes 0-4/5")], Told(5, True)),
+    "the whole": ([WHOLE], Told(100, False)),
+    "of unknown length": ([answer(200)], Told(None, False)),
+    "of nonsensical length": ([answer(200, Content_Length="x")], Told(None, False)),
+    "nothing": ([answer(200, Content_Length="0")], Told(0, False)),
+    "a part of nothing": ([answer(416, Content_Range="bytes */0")], Told(0, True)),
+    "unpacked on the way": (
+        [answer(200, Content_Length="7", **GZIPPED)],
+        Told(None, False),
+    ),
+    "packed by itself": (
+        [answer(200, PACKED, Content_Length="7", **GZIPPED)],
+        Told(7, False),
+    ),
+    "a part of what is packed by itself": (
+        [answer(206, PACKED, Content_Range="bytes 0-9/100", **GZIPPED)],
+        Told(100, True),
+    ),
+    "a part of who knows what": (
+        [answer(206, Content_Range="bytes 0-9/*"), WHOLE],
+        Told(100, False),
+    ),
+    "a part that is not described": ([answer(206), WHOLE], Told(100, False)),
+    "a part of something packed": (
+        [
+            answer(206, Content_Range="bytes 0-9/50", **GZIPPED),
+            answer(200, Content_Length="50", **GZIPPED),
+        ],
+        Told(None, False),
+    ),
+    "no part without a reason": ([answer(416), WHOLE], Told(100, False)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_each_kind_of_answer_is_normal(window: Window, case: str) -> None:
+    """Parts, wholes, unknown lengths, codings and empty files are all files.
+
+    Where parts are no use the whole is asked for; only the last body flows on.
+    """
+    heads, told = CASES[case]
+    server = Server(*heads)
+    remote, body = await ask(server, window)
+    assert (remote.size, remote.ranges) == told
+    assert server.asked == [FIRST, None][: len(heads)]
+    assert body is server.answers[-1]
+    assert not body.is_closed
+    assert all(answer.is_closed for answer in server.answers[:-1])
+
+
+async def test_the_head_describes_the_file(window: Window) -> None:
+    """Validators and the name are remembered, and where the redirects ended."""
+    there = "https://mirror.example.net/pool/x.iso"
+    fields = {"Content_Range": "bytes 0-9/100", "ETag": '"v1"', "Last_Modified": "then"}
+    remote, _ = await ask(Server(answer(206, there, **fields)), window)
+    assert remote == RemoteFile(
+        url=there,
+        size=100,
+        ranges=True,
+        name="x.iso",
+        etag='"v1"',
+        last_modified="then",
+    )
+
+
+async def test_the_server_may_name_the_file(window: Window) -> None:
+    """Content-Disposition goes before the URL."""
+    named = answer(200, Content_Disposition='attachment; filename="y.txt"')
+    remote, _ = await ask(Server(named), window)
+    assert remote.name == "y.txt"
+
+
+@pytest.mark.parametrize(
+    ("status", "field"),
+    [(206, "bytes 1-10/100"), (206, "bytes */100"), (416, "bytes */100")],
+)
+async def test_an_answer_to_another_question_cannot_be_trusted(
+    window: Window, status: int, field: str
+) -> None:
+    """A part that nobody asked for is closed, and refused once patience is out."""
+    server = Server(answer(status, Content_Range=field))
+    with pytest.raises(RefusedError, match=f"HTTP {status} with an unusable"):
+        await ask(server, window, give_up_after=0.0)
+    assert server.answers[0].is_closed
+
+
+async def test_a_fault_on_the_second_question_leaves_no_body(window: Window) -> None:
+    """The part that was no use is closed, whatever becomes of the whole."""
+    again = answer(206, Content_Range="bytes 0-9/10")
+    server = Server(answer(206), Fault("reset"), again)
+    remote, _ = await ask(server, window)
+    assert server.answers[0].is_closed
+    assert server.asked == [FIRST, None, FIRST]
+    assert remote.size == 10
+
+
+# -- asking again ----------------------------------------------------------------
+
+
+async def test_a_fault_is_asked_again(window: Window) -> None:
+    """What may pass is asked again, and people are told."""
+    told: list[str] = []
+    server = Server(Fault("reset"), Fault("HTTP 500", status=500), WHOLE)
+    remote, _ = await ask(server, window, told=told.append)
+    assert remote.size == 100
+    assert server.asked == [FIRST] * 3
+    assert told == ["reset, again in 0.0 s", "HTTP 500, again in 0.0 s"]
+
+
+async def test_patience_ends(window: Window) -> None:
+    """When patience is out the fault becomes an error, and nothing is flying."""
+    with pytest.raises(NetworkError, match="reset"):
+        await ask(Server(Fault("reset")), window, give_up_after=0.0)
+    assert window.flying == 0
+
+
+async def test_a_probe_flies_in_the_window(window: Window) -> None:
+    """While it asks it is one lane, and none once its answer is here."""
+    flying: list[int] = []
+
+    class Watching(Server):
+        async def open(self, part: ByteRange | None) -> Answer:
+            flying.append(window.flying)
+            return await super().open(part)
+
+    await ask(Watching(Fault("reset"), WHOLE), window)
+    assert flying == [1, 1]
+    assert window.flying == 0
+
+
+async def test_a_probe_may_be_cancelled(window: Window) -> None:
+    """Cancelled while it asks, it is gone from its window."""
+    asked = asyncio.Event()
+
+    class Silent(Server):
+        async def open(self, part: ByteRange | None) -> Answer:
+            asked.set()
+            await asyncio.Event().wait()
+            return await super().open(part)
+
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(ask(Silent(), window))
+        await asked.wait()
+        assert window.flying == 1
+        asking.cancel()
+    assert window.flying == 0
+
+
+async def test_congestion_halves_the_window(window: Window) -> None:
+    """A 429 to the probe is news for everybody on the host."""
+    await ask(Server(Fault("HTTP 429", status=429), WHOLE), window)
+    assert window.size == MANY // 2
+
+
+async def test_a_probe_waits_for_a_closed_window(window: Window) -> None:
+    """What the host asked of others is obeyed before the first question too."""
+    opens = monotonic() + 0.05
+    window.close_until(opens)
+    server = Server(Fault("HTTP 503", status=503, retry_after=0.05), WHOLE)
+    await ask(server, window)
+    assert monotonic() >= opens + 0.05
+
+
+async def test_each_question_counts_where_it_goes(window: Window) -> None:
+    """A redirect may lead to another host: its window is charged from then on."""
+    other = Window("mirror.example.net", monotonic())
+    other.join(MANY, monotonic())
+    windows = [window, other]
+    server = Server(Fault("HTTP 429", status=429), WHOLE)
+    await probe(
+        cast(Source, server),
+        FIRST,
+        Patience(60.0, lambda _: None),
+        lambda: windows.pop(0),
+    )
+    assert (window.size, other.size) == (MANY // 2, MANY)
+    assert (window.flying, other.flying) == (0, 0)

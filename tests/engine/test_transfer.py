@@ -1,0 +1,734 @@
+"""Lanes over real sockets: who flies, who helps, who waits, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from engine.errors import ChangedError, Fault, HydraError, LocalError
+from engine.limiter import Limiter
+from engine.model import Block, LaneState, RemoteFile
+from engine.patience import Patience
+from engine.plan import OPEN_END, Plan, Segment
+from engine.ranges import ByteRange, RangeSet
+from engine.sizes import FileSizes
+from engine.source import Source
+from engine.testing import (
+    Content,
+    CutAfter,
+    EmptyReply,
+    IgnoreRange,
+    Origin,
+    Overlong,
+    Request,
+    Resource,
+    Response as Answer,
+    Script,
+    Stall,
+)
+from engine.testing.answers import LAST_MODIFIED
+from engine.transfer import Transfer
+from engine.transport import Response, Transport
+from engine.window import Window
+from tests.integration.support import until
+
+KIB, MIB = 1 << 10, 1 << 20
+STEP = 256 * KIB
+"""Bytes a lane asks for at once, if the test says nothing else."""
+FILE = Content(4 * MIB + 17, seed=5)
+TICK = 0.02
+FOR_EVER = 3600.0
+"""Seconds no test waits: what would need them has failed."""
+
+
+pytestmark = pytest.mark.timeout(15)
+
+
+# -- the doubles ---------------------------------------------------------------
+
+
+class Memory:
+    """A sink that keeps the bytes, and does not take one twice."""
+
+    def __init__(self, size: int, *, in_order: bool = False) -> None:
+        self.in_order = in_order
+        self.horizon = OPEN_END
+        self.data = bytearray(size)
+        self.got = RangeSet()
+        self.error: HydraError | None = None
+        self.open = asyncio.Event()
+        """While it is not set, blocks wait."""
+        self.open.set()
+
+    async def write(self, block: Block) -> None:
+        await self.open.wait()
+        if self.error is not None:
+            raise self.error
+        part = ByteRange(block.offset, block.stop)
+        if self.in_order:
+            assert RangeSet(self.got.gaps(part)).total == part.size
+        self.got.add(part)
+        self.data[part.start : part.stop] = b"".join(block.buffers)
+
+
+class Watched(Plan):
+    """A plan that remembers who was helped."""
+
+    def __init__(self, size: int | None) -> None:
+        super().__init__(size)
+        self.stolen: list[int] = []
+        """Where the victim's segment began."""
+        self.raced: list[int] = []
+
+    def steal(self, lane: int, victim: Segment, at: int) -> Segment:
+        self.stolen.append(victim.start)
+        return super().steal(lane, victim, at)
+
+    def race(self, lane: int, victim: Segment) -> Segment:
+        self.raced.append(victim.start)
+        return super().race(lane, victim)
+
+
+class Drowsy(Patience):
+    """A patience for which each fault is worth a nap without an end."""
+
+    def charge(self, fault: Fault, window: Window, *, reached: bool) -> float:
+        super().charge(fault, window, reached=reached)
+        return FOR_EVER
+
+
+@dataclass(frozen=True)
+class Rig:
+    """One transfer, and everything that it meets."""
+
+    transfer: Transfer
+    plan: Watched
+    sink: Memory
+    window: Window
+    source: Source
+    remote: RemoteFile
+    limiter: Limiter
+    faults: list[str]
+    received: list[int]
+
+    async def run(self, first: tuple[Segment, Response] | None = None) -> None:
+        """Run it, looked up by the engine's tick."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                ticking = group.create_task(self._tick())
+                await self.transfer.run(first)
+                ticking.cancel()
+        except* HydraError as errors:
+            raise errors.exceptions[0] from None
+
+    async def first(self, size: int) -> tuple[Segment, Response]:
+        """The probe's: a first segment whose body already flows."""
+        segment = self.plan.lease(0, size)
+        assert segment is not None
+        return segment, await self.source.open(ByteRange(0, size))
+
+    def assert_nothing_flies(self) -> None:
+        assert self.transfer.lanes == {}
+        assert self.plan.segments == []
+        assert self.window.flying == 0
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self.transfer.poke()
+
+
+def made(
+    origin: Origin,
+    door: Transport,
+    *,
+    path: str = "/",
+    content: Content = FILE,
+    threads: int | None = 4,
+    window: Window | None = None,
+    step: int = STEP,
+    in_order: bool = False,
+    drowsy: bool = False,
+    **remote: Any,
+) -> Rig:
+    """A transfer of one of an origin's files."""
+    known: dict[str, Any] = {"size": content.size, "ranges": True, "name": "file"}
+    known |= {"etag": content.etag, "last_modified": LAST_MODIFIED}
+    file = RemoteFile(url=origin.url(path), **(known | remote))
+    sink = Memory(content.size, in_order=in_order)
+    limiter = Limiter()
+    source = Source(door, limiter, file.url)
+    plan = Watched(file.size)
+    if window is None:
+        window = Window(source.host, monotonic())
+    window.join(threads, monotonic())
+    faults: list[str] = []
+    received: list[int] = []
+    transfer = Transfer(
+        source=source,
+        remote=file,
+        plan=plan,
+        sink=sink,
+        window=window,
+        patience=(Drowsy if drowsy else Patience)(30.0, faults.append),
+        limiter=limiter,
+        sizes=FileSizes(step, step),
+        threads=threads,
+        on_bytes=received.append,
+    )
+    return Rig(transfer, plan, sink, window, source, file, limiter, faults, received)
+
+
+def transport(stall_timeout: float = FOR_EVER) -> Transport:
+    return Transport(
+        browser=None,
+        cacert=None,
+        insecure=False,
+        connect_timeout=5.0,
+        stall_timeout=stall_timeout,
+    )
+
+
+@asynccontextmanager
+async def rig(
+    script: Script = (), resource: Resource | None = None, **settings: Any
+) -> AsyncIterator[tuple[Origin, Rig]]:
+    """An origin with one file, and a transfer of it."""
+    content = settings.get("content", FILE)
+    served = replace(resource or Resource(), content=content, script=script)
+    async with Origin({"/": served}) as origin, transport() as door:
+        yield origin, made(origin, door, **settings)
+
+
+def starting_at(start: int, fault: Any) -> Callable[[Request], Any]:
+    """A script by which the first request for what begins there goes wrong."""
+    met: list[Request] = []
+
+    def script(request: Request) -> Any:
+        if request.range is None or request.range.start != start or met:
+            return None
+        met.append(request)
+        return fault
+
+    return script
+
+
+def always(fault: Any) -> Script:
+    """A script by which every request goes wrong."""
+    return lambda _: fault
+
+
+def starts(origin: Origin) -> list[int]:
+    return [request.range.start for request in origin.requests if request.range]
+
+
+# -- every byte ------------------------------------------------------------------
+
+
+async def test_every_byte_is_fetched_once() -> None:
+    """Lanes divide a file: nothing twice, nothing left, a connection for each."""
+    async with rig() as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert origin.served == sum(it.received) == FILE.size
+        assert sorted(starts(origin)) == list(range(0, FILE.size, STEP))
+        assert origin.connections <= 4
+        it.assert_nothing_flies()
+
+
+@pytest.mark.parametrize("size", [1, STEP, STEP + 1])
+async def test_small_files_arrive_too(size: int) -> None:
+    """A file of less than a lane's share needs no more lanes than parts."""
+    content = Content(size, seed=9)
+    async with rig(content=content) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == content.read()
+        assert origin.connections <= -(-size // STEP)
+
+
+async def test_nothing_to_fetch_is_done_at_once() -> None:
+    """An empty file is finished before anybody flies."""
+    async with rig(content=Content(0)) as (origin, it):
+        await it.run()
+        assert origin.requests == []
+
+
+async def test_the_probes_body_is_the_first_segment() -> None:
+    """What the probe asked for is not asked for again."""
+    async with rig() as (origin, it):
+        await it.run(await it.first(STEP))
+        assert bytes(it.sink.data) == FILE.read()
+        assert sorted(starts(origin)) == list(range(0, FILE.size, STEP))
+
+
+@pytest.mark.parametrize("fault", [None, CutAfter(1000)])
+async def test_a_body_that_is_already_here_needs_no_lane(
+    monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
+    """A small file's only body is taken as it is; what it lacks is fetched."""
+    content = Content(40_000, seed=1)
+    async with rig([fault], content=content) as (origin, it):
+        first = await it.first(content.size)
+        await until(lambda: first[1].is_complete)
+        flown: list[bool] = []
+        monkeypatch.setattr(it.window, "enter", lambda: flown.append(True))
+        monkeypatch.setattr(it.window, "leave", lambda: None)
+        await it.run(first)
+        assert len(flown) == (0 if fault is None else 1)
+        assert bytes(it.sink.data) == content.read()
+        assert starts(origin) == ([0] if fault is None else [0, 1000])
+        it.assert_nothing_flies()
+
+
+async def test_the_window_learns_how_far_the_host_is() -> None:
+    """Seconds to the first byte are measured where they pass."""
+    async with rig(resource=Resource(latency=0.05), step=4 * MIB) as (_, it):
+        await it.run()
+        assert it.window.latency >= 0.05
+
+
+async def test_a_shorter_part_is_no_fault() -> None:
+    """A server may give less than was asked for; the rest is asked for."""
+
+    class Short:
+        def answer(
+            self, request: Request, behave: Callable[[Request], Answer], /
+        ) -> Answer:
+            assert request.range is not None
+            start = request.range.start
+            return behave(replace(request, range=ByteRange(start, start + 1000)))
+
+    async with rig(starting_at(STEP, Short())) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.faults == []
+        assert STEP + 1000 in starts(origin)
+
+
+async def test_bytes_beyond_the_part_are_ignored() -> None:
+    """A server that says more than it was asked does not disturb the neighbours."""
+    async with rig(starting_at(STEP, Overlong(3000))) as (_, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.faults == []
+
+
+async def test_a_body_that_breaks_is_continued() -> None:
+    """What had arrived counts; the rest is asked for again, from where it broke."""
+    async with rig(starting_at(STEP, CutAfter(5000))) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert STEP + 5000 in starts(origin)
+        assert origin.served == FILE.size
+
+
+# -- who flies -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+async def test_a_typed_number_is_never_exceeded(threads: int) -> None:
+    """However large the window is, a file has no more connections than typed."""
+    async with Origin({"/": Resource(FILE)}) as origin, transport() as door:
+        window = Window("host", monotonic())
+        window.join(16, monotonic())
+        it = made(origin, door, threads=threads, window=window)
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert origin.most_concurrent <= threads
+        assert max(request.busy for request in origin.requests) <= threads
+
+
+async def test_the_window_is_never_exceeded() -> None:
+    """Nobody flies who has no room in the window."""
+    go_on = asyncio.Event()
+    async with (
+        rig(always(Stall(until=go_on)), threads=None) as (origin, it),
+        asyncio.TaskGroup() as group,
+    ):
+        running = group.create_task(it.run())
+        await origin.until(lambda: origin.busy == it.window.size)
+        it.transfer.poke()
+        assert it.window.flying == it.window.size == 4
+        go_on.set()
+        await running
+        assert max(request.busy for request in origin.requests) == 4
+
+
+async def test_two_files_share_the_window() -> None:
+    """Each job on a host has its part, and all of it once the other is gone."""
+    go_on = asyncio.Event()
+    stalled = Resource(FILE, script=always(Stall(until=go_on)))
+    paths = dict.fromkeys(("/a", "/b"), stalled)
+    async with Origin(paths) as origin, transport() as door:
+        window = Window("host", monotonic())
+        one = made(origin, door, path="/a", threads=None, window=window)
+        two = made(origin, door, path="/b", threads=None, window=window)
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(one.run())
+            second = group.create_task(two.run())
+            await origin.until(lambda: origin.busy == window.size == 4)
+            asked = [request.path for request in origin.requests]
+            assert (asked.count("/a"), asked.count("/b")) == (2, 2)
+            first.cancel()
+            await asyncio.wait([first])
+            window.part(None)
+            await origin.until(lambda: len(two.transfer.lanes) == 4)
+            go_on.set()
+            await second
+        assert bytes(two.sink.data) == FILE.read()
+        assert window.flying == 0
+
+
+async def test_the_number_of_lanes_may_change() -> None:
+    """More fly as soon as that is said, and those over land with their parts undone."""
+    go_on = asyncio.Event()
+    stalls = [Stall(2000, until=go_on), Stall(1000), Stall(1000)]
+    async with rig(stalls, threads=1) as (origin, it), asyncio.TaskGroup() as group:
+        running = group.create_task(it.run())
+        await until(lambda: len(it.received) == 1)
+        it.window.resize(1, 3, monotonic())
+        it.transfer.set_threads(3)
+        await until(lambda: len(it.received) == 3)
+        it.window.resize(3, 1, monotonic())
+        it.transfer.set_threads(1)
+        await origin.until(lambda: origin.busy == 1)
+        await until(lambda: list(it.transfer.lanes) == [0])
+        go_on.set()
+        await running
+        assert bytes(it.sink.data) == FILE.read()
+        assert {request.busy for request in origin.requests[3:]} == {1}
+        assert {STEP + 1000, 2 * STEP + 1000} <= set(starts(origin))
+
+
+async def test_nobody_flies_through_a_closed_window() -> None:
+    """Until the host may be asked again no lane starts."""
+    async with rig(threads=2) as (origin, it):
+        opens = monotonic() + 0.1
+        it.window.close_until(opens)
+        await it.run()
+        assert min(request.at for request in origin.requests) >= opens
+
+
+async def test_nothing_beyond_the_horizon_is_asked_for() -> None:
+    """Back-pressure is a lease refused, until the sink wants more."""
+    async with rig() as (origin, it), asyncio.TaskGroup() as group:
+        it.sink.horizon = MIB
+        running = group.create_task(it.run())
+        await origin.until(lambda: origin.served == MIB and not origin.busy)
+        await until(lambda: it.transfer.is_at_horizon and not it.transfer.lanes)
+        assert it.sink.got.total == MIB
+        it.sink.horizon = OPEN_END
+        it.transfer.poke()
+        await running
+        assert not it.transfer.is_at_horizon
+        assert bytes(it.sink.data) == FILE.read()
+
+
+# -- helping ---------------------------------------------------------------------
+
+
+async def test_a_large_remainder_is_stolen() -> None:
+    """Half of what a lane that stands still has left goes to an idle one.
+
+    The rest is raced when it is too small to split: the slow lane holds up nothing.
+    """
+    step = 2 * MIB
+    slow = starting_at(0, Stall(64 * KIB))
+    async with rig(slow, threads=2, step=step) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.stolen == [0]
+        assert it.plan.raced == [0]
+        assert it.faults == []
+        assert origin.served <= FILE.size + MIB
+        it.assert_nothing_flies()
+
+
+async def test_a_small_remainder_is_raced() -> None:
+    """What is too small to split is fetched twice, and the first to deliver wins."""
+    async with rig(starting_at(STEP, Stall(1000)), threads=3) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.stolen == []
+        assert it.plan.raced == [STEP]
+        assert starts(origin)[-1] == STEP + 1000
+        assert origin.served == FILE.size
+        it.assert_nothing_flies()
+
+
+async def test_a_loser_is_called_off() -> None:
+    """Whoever wins a race frees the other lane, long before the file is whole."""
+    async with (
+        rig(starting_at(0, Stall(1000)), threads=2) as (origin, it),
+        asyncio.TaskGroup() as group,
+    ):
+        it.sink.horizon = 2 * STEP
+        running = group.create_task(it.run())
+        await until(lambda: it.plan.done.total == 2 * STEP)
+        assert it.plan.raced == [0]
+        await origin.until(lambda: origin.open_connections < origin.connections)
+        await until(lambda: not it.transfer.lanes)
+        it.sink.horizon = OPEN_END
+        it.transfer.poke()
+        await running
+        assert bytes(it.sink.data) == FILE.read()
+
+
+async def test_in_a_stream_the_head_of_the_line_is_helped_first() -> None:
+    """Where everybody waits for the front, it is relieved before what ends later."""
+    stuck = {0: Stall(STEP // 4), STEP: Stall(1000), 2 * STEP: Stall(1000)}
+
+    def script(request: Request) -> Any:
+        assert request.range is not None
+        return stuck.pop(request.range.start, None)
+
+    async with rig(script, threads=4, in_order=True) as (_, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.raced == [0, STEP, 2 * STEP]
+
+
+async def test_on_disk_who_ends_last_is_helped_first() -> None:
+    """Where nobody waits for the front, the lane that would be the last is relieved."""
+    stuck = {0: Stall(STEP // 4), STEP: Stall(1000)}
+
+    def script(request: Request) -> Any:
+        assert request.range is not None
+        return stuck.pop(request.range.start, None)
+
+    async with rig(script, threads=3) as (_, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.raced == [STEP, 0]
+
+
+async def test_nobody_helps_a_lane_that_we_hold_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the limit is what is slow, a second fetch would only cost."""
+    monkeypatch.setattr("engine.transfer.YOUNG", 0.0)
+    content = Content(2 * STEP)
+    async with rig(content=content, threads=2) as (origin, it):
+        it.limiter.rate = 1.0
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(it.run())
+            await until(lambda: it.received and _all_are(LaneState.HELD, it))
+            assert it.transfer._next_segment(2) is None
+            assert len(origin.requests) == 2
+            it.limiter.rate = None
+            await running
+        it.limiter.close()
+        assert bytes(it.sink.data) == content.read()
+
+
+@pytest.mark.parametrize(("tail", "connections"), [(100 * KIB, 1), (3 * MIB, 2)])
+async def test_a_short_tail_is_cheaper_than_a_connection(
+    tail: int, connections: int
+) -> None:
+    """What was stolen is read along where that is little, else the lane hangs up."""
+    go_on = asyncio.Event()
+    async with (
+        rig([Stall(1000, until=go_on)], threads=1, step=4 * MIB) as (origin, it),
+        asyncio.TaskGroup() as group,
+    ):
+        running = group.create_task(it.run())
+        await until(lambda: it.received)
+        [victim] = it.plan.segments
+        stolen = it.plan.steal(1, victim, victim.stop - tail)
+        it.plan.release(stolen)
+        go_on.set()
+        await running
+        assert bytes(it.sink.data) == FILE.read()
+        assert starts(origin) == [0, 4 * MIB - tail]
+        assert origin.connections == connections
+
+
+# -- naps ------------------------------------------------------------------------
+
+
+async def test_nobody_waits_for_a_nap() -> None:
+    """The segment of a lane that naps is fetched by another one at once."""
+    script = starting_at(0, EmptyReply())
+    async with rig(script, threads=2, drowsy=True) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert starts(origin).count(0) == 2
+        assert len(it.faults) == 1
+        it.assert_nothing_flies()
+
+
+async def test_a_nap_can_be_seen() -> None:
+    """A lane that naps says why; its number stays, its connection does not."""
+    async with (
+        rig([EmptyReply()], threads=1, drowsy=True) as (_, it),
+        asyncio.TaskGroup() as group,
+    ):
+        running = group.create_task(it.run())
+        await until(lambda: it.faults)
+        [lane] = it.transfer.lanes.values()
+        seen = lane.snapshot(monotonic())
+        assert (seen.number, seen.state, seen.note) == (
+            0,
+            LaneState.RETRYING,
+            "empty reply",
+        )
+        assert lane.response is None
+        assert it.plan.segments == []
+        running.cancel()
+    it.assert_nothing_flies()
+
+
+async def test_patience_ends_it_for_all() -> None:
+    """When patience is out the transfer ends with what the last fault becomes."""
+    async with rig(always(IgnoreRange())) as (_, it):
+        it.transfer._patience = Patience(0.0, it.faults.append)
+        with pytest.raises(HydraError, match="HTTP 200 to a range request"):
+            await it.run()
+        it.assert_nothing_flies()
+
+
+# -- ends ------------------------------------------------------------------------
+
+
+async def test_a_sink_that_fails_ends_it() -> None:
+    """No space on the disk: the error as it is, nobody flying, the leases given back."""
+    async with rig() as (_, it):
+        it.sink.error = LocalError("no space")
+        with pytest.raises(LocalError, match="no space"):
+            await it.run()
+        it.assert_nothing_flies()
+        assert it.plan.unleased == FILE.size
+
+
+async def test_a_changed_file_ends_it() -> None:
+    """Another version is no fault: it is not asked for again."""
+    async with rig(etag='"other"') as (origin, it):
+        with pytest.raises(ChangedError):
+            await it.run()
+        assert len(origin.requests) <= 4
+        it.assert_nothing_flies()
+
+
+PHASES = ["connecting", "receiving", "storing", "napping", "held"]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+async def test_it_may_be_cancelled_and_begun_again(phase: str) -> None:
+    """Whatever its lanes do, cancelling frees everything, and nothing has to be redone."""
+    go_on = asyncio.Event()
+    script: dict[str, Script] = {
+        "connecting": always(Stall(until=go_on)),
+        "receiving": always(Stall(1000, until=go_on)),
+        "napping": [EmptyReply(), EmptyReply()],
+    }
+    async with rig(script.get(phase, ()), threads=2, drowsy=phase == "napping") as (
+        origin,
+        it,
+    ):
+        if phase == "storing":
+            it.sink.open.clear()
+        if phase == "held":
+            it.limiter.rate = 1.0
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(it.run())
+            await origin.until(lambda: len(origin.requests) == 2)
+            await _reached(phase, it)
+            running.cancel()
+        it.assert_nothing_flies()
+        landed = it.plan.done.total
+        assert it.sink.got.total == landed
+        assert landed + it.plan.unleased == FILE.size
+        go_on.set()
+        it.sink.open.set()
+        it.limiter.rate = None
+        await it.run()
+        it.limiter.close()
+        assert bytes(it.sink.data) == FILE.read()
+
+
+async def _reached(phase: str, it: Rig) -> None:
+    wanted = {
+        "connecting": LaneState.CONNECTING,
+        "receiving": LaneState.RECEIVING,
+        "napping": LaneState.RETRYING,
+        "held": LaneState.HELD,
+    }
+    if phase == "storing":
+        await until(lambda: it.transfer.waits_for_sink)
+    else:
+        await until(lambda: _all_are(wanted[phase], it))
+
+
+def _all_are(state: LaneState, it: Rig) -> bool:
+    """Whether two lanes fly, and both do this."""
+    lanes = [lane.snapshot(monotonic()) for lane in it.transfer.lanes.values()]
+    return [lane.state for lane in lanes] == [state] * 2
+
+
+async def test_a_sink_that_takes_its_time_is_seen() -> None:
+    """While most lanes store, it is the sink that the transfer waits for."""
+    async with rig(threads=2) as (_, it), asyncio.TaskGroup() as group:
+        it.sink.open.clear()
+        running = group.create_task(it.run())
+        await until(lambda: it.transfer.waits_for_sink)
+        assert it.transfer.hole_lane(0) is not None
+        it.sink.open.set()
+        await running
+        assert not it.transfer.waits_for_sink
+        assert it.transfer.hole_lane(0) is None
+
+
+# -- servers that cannot do it ---------------------------------------------------
+
+UNABLE = Resource(ranges=False)
+ENDLESS = Resource(ranges=False, length="chunked")
+
+
+@pytest.mark.parametrize("resource", [UNABLE, ENDLESS])
+async def test_without_ranges_there_is_one_lane(resource: Resource) -> None:
+    """A server that gives no parts gives all of it to one lane, length known or not."""
+    size = FILE.size if resource is UNABLE else None
+    async with rig(resource=resource, ranges=False, size=size) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.size == FILE.size
+        assert origin.connections == len(origin.requests) == 1
+
+
+async def test_without_ranges_a_file_begins_again() -> None:
+    """On disk everything comes again, and is written again."""
+    async with rig([CutAfter(MIB)], UNABLE, ranges=False) as (origin, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.restarts > 0
+        assert len(origin.requests) == 2
+
+
+async def test_without_ranges_a_stream_skips() -> None:
+    """What a reader had is not given twice, if this is still the same file."""
+    async with rig([CutAfter(MIB)], UNABLE, ranges=False, in_order=True) as (_, it):
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.restarts == 0
+
+
+async def test_without_ranges_and_validators_a_stream_ends() -> None:
+    """What cannot be shown to be the same file is not put behind what was delivered."""
+    nameless: dict[str, Any] = {"etag": None, "last_modified": None}
+    resource = replace(UNABLE, **nameless)
+    async with rig(
+        [CutAfter(MIB)], resource, ranges=False, in_order=True, **nameless
+    ) as (_, it):
+        segment = it.plan.lease(0, OPEN_END)
+        assert segment is not None
+        body = await it.source.open(None)
+        with pytest.raises(ChangedError, match="cannot continue a stream"):
+            await it.run((segment, body))
+        it.assert_nothing_flies()
+        assert it.sink.got.total == MIB
