@@ -48,13 +48,14 @@ class Lane:
         self.number = segment.lane
         self.response = response
         """Flowing, or None while there is none: before the answer, and in a nap."""
+        self.task: asyncio.Task[None] | None = None
         self.is_dismissed = False
         self.ask(segment, now)
 
     def ask(self, segment: Segment, now: float) -> None:
         """Begin a request: its rate counts from here, waiting included."""
         self.segment = segment
-        self.asked_at = now
+        self.asked_at = self.heard_at = now
         self.asked_stop = segment.stop
         """Where the answer will end, wherever the segment's stop goes meanwhile."""
         self.meter = Meter(now)
@@ -71,6 +72,8 @@ class Lane:
         self.is_dismissed = True
         if self.response is not None:
             self.response.abandon()
+        elif self.task is not None:
+            self.task.cancel()  # it waits for its answer, or naps
 
     def snapshot(self, now: float) -> LaneSnapshot:
         return LaneSnapshot(
@@ -199,6 +202,7 @@ class Transfer:
         lane = self.lanes[segment.lane] = Lane(segment, monotonic(), response)
         self._window.enter()
         task = group.create_task(self._fly(lane), name=f"lane {lane.number}")
+        lane.task = task
         self._tasks.add(task)
         task.add_done_callback(lambda task: self._land(lane, task))
 
@@ -252,10 +256,14 @@ class Transfer:
         )
 
     def _rate(self, lane: Lane, now: float) -> float | None:
-        """What a lane brings since it asked; None while it is too young to tell."""
-        if now - lane.asked_at < max(YOUNG, 2 * self._window.latency):
+        """What a lane brings since it asked; None while it is too young to tell.
+
+        A lane that fell silent brings nothing, whatever it brought before.
+        """
+        patience = max(YOUNG, 2 * self._window.latency)
+        if now - lane.asked_at < patience:
             return None
-        return lane.meter.rate(now)
+        return lane.meter.rate(now) if now - lane.heard_at < 2 * patience else 0.0
 
     # -- one lane ------------------------------------------------------------
 
@@ -280,8 +288,7 @@ class Transfer:
         try:
             if lane.response is None:
                 lane.response = await self._ask(lane.segment)
-            if not lane.is_dismissed:
-                await self._receive(lane, lane.response)
+            await self._receive(lane, lane.response)
         finally:
             self._let_go(lane)
             self.poke()
@@ -352,6 +359,7 @@ class Transfer:
             self._window.latency = max(now - lane.asked_at, 0.8 * self._window.latency)
         lane.state = LaneState.RECEIVING
         lane.meter.add(size, now)
+        lane.heard_at = now
         self._window.received(size)
         self._on_bytes(size)
 

@@ -22,6 +22,7 @@ from engine.source import Source
 from engine.testing import (
     Content,
     CutAfter,
+    Delay,
     EmptyReply,
     IgnoreRange,
     Origin,
@@ -404,6 +405,27 @@ async def test_the_number_of_lanes_may_change() -> None:
         assert bytes(it.sink.data) == FILE.read()
         assert {request.busy for request in origin.requests[3:]} == {1}
         assert {STEP + 1000, 2 * STEP + 1000} <= set(starts(origin))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "faults"), [(Delay(FOR_EVER), 0), (EmptyReply(), 1)]
+)
+async def test_who_is_over_lands_at_once(trouble: Any, faults: int) -> None:
+    """A lane that waits for its answer, or naps, keeps nobody waiting for it."""
+    script = [Stall(1000), trouble]
+    async with (
+        rig(script, threads=2, drowsy=True) as (origin, it),
+        asyncio.TaskGroup() as group,
+    ):
+        running = group.create_task(it.run())
+        await origin.until(lambda: len(origin.requests) == 2)
+        await until(lambda: it.received and len(it.faults) == faults)
+        it.transfer.set_threads(1)
+        await until(lambda: list(it.transfer.lanes) == [0])
+        await origin.until(lambda: origin.busy == 1)
+        assert [segment.lane for segment in it.plan.segments] == [0]
+        running.cancel()
+    it.assert_nothing_flies()
 
 
 async def test_nobody_flies_through_a_closed_window() -> None:

@@ -1,0 +1,275 @@
+"""What may be seen of a job, in each phase of its life."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from engine.config import Config
+from engine.files import FileSink
+from engine.job import Job
+from engine.levels import snapshot_of
+from engine.limiter import Limiter
+from engine.model import (
+    Block,
+    Bottleneck,
+    Digest,
+    FrontSnapshot,
+    HashSnapshot,
+    JobSpec,
+    JobState,
+    LaneState,
+    RemoteFile,
+)
+from engine.plan import Plan, Segment
+from engine.ranges import ByteRange
+from engine.sinks import StreamSink
+from engine.source import Source
+from engine.transfer import Lane, Transfer
+from engine.transport import Transport
+from engine.verify import Verifier
+from engine.window import Window
+
+URL = "https://user:pw@example.org/data/file.bin?token=secret"
+SIZE = 1000
+
+
+class Flight:
+    """A transfer as it is seen: its lanes, and what it waits for."""
+
+    def __init__(self, *segments: Segment) -> None:
+        self.lanes = {segment.lane: Lane(segment, 0.0) for segment in segments}
+        self.segments = segments
+        self.is_at_horizon = False
+        self.waits_for_sink = False
+
+    def hole_lane(self, front: int) -> int | None:
+        for segment in self.segments:
+            if segment.landed <= front < segment.stop:
+                return segment.lane
+        return None
+
+
+def no_file(_name: str) -> FileSink:
+    raise AssertionError("nobody writes here")
+
+
+def job(
+    stream: StreamSink | None = None, verifier: Verifier | None = None, **spec: Any
+) -> Job:
+    """A job that nobody runs."""
+    limiter = Limiter()
+    return Job(
+        7,
+        JobSpec(URL, **spec),
+        config=Config(threads=4),
+        source=Source(cast(Transport, None), limiter, URL),
+        limiter=limiter,
+        window_of=lambda host: Window(host, 0.0),
+        make_file=no_file,
+        stream=stream,
+        verifier=verifier,
+        emit=lambda *_: None,
+        count=lambda _: None,
+        on_received=lambda: None,
+    )
+
+
+def probed(job: Job, size: int | None = SIZE) -> Job:
+    """The job once its first answer is here."""
+    job.remote = RemoteFile(url=URL, size=size, ranges=True, name="given.bin")
+    job.plan = Plan(size)
+    job.state = JobState.RUNNING
+    return job
+
+
+def flying(job: Job, *sizes: int) -> Flight:
+    """Give the job's first bytes to as many lanes."""
+    segments = [job.plan.lease(number, size) for number, size in enumerate(sizes)]
+    flight = Flight(*(segment for segment in segments if segment is not None))
+    job.transfer = cast(Transfer, flight)
+    return flight
+
+
+def landed(job: Job, segment: Segment, size: int) -> None:
+    part = job.plan.claim(segment, size)
+    assert part is not None
+    job.plan.land(segment, part)
+
+
+@pytest.fixture
+def running() -> Job:
+    """A job on disk: lane 0 has nothing yet, lane 1 is done, lane 2 has begun."""
+    running = probed(job())
+    flight = flying(running, 300, 200, 400)
+    landed(running, flight.segments[1], 200)
+    landed(running, flight.segments[2], 100)
+    return running
+
+
+# -- in brief --------------------------------------------------------------------
+
+
+def test_a_job_that_has_not_begun_knows_little() -> None:
+    """Before the first answer there is a name, and no size."""
+    seen = snapshot_of(job(), detailed=True)
+    assert (seen.id, seen.name, seen.state) == (7, "file.bin", JobState.QUEUED)
+    assert (seen.size, seen.done, seen.rate, seen.lane_count) == (None, 0, 0.0, 0)
+    assert (seen.window, seen.hash, seen.lanes, seen.pieces) == (None, None, (), ())
+    assert (seen.target, seen.verdict, seen.streaming) == ("", "", False)
+    assert seen.bottleneck is Bottleneck.NETWORK
+
+
+def test_no_secret_is_seen() -> None:
+    """Userinfo and the values of the query are masked, in brief and in detail."""
+    for detailed in (False, True):
+        seen = snapshot_of(job(), detailed=detailed)
+        assert seen.url == "https://example.org/data/file.bin?token=***"
+        assert "secret" not in repr(seen)
+        assert "pw" not in repr(seen)
+
+
+def test_what_was_asked_for_is_seen() -> None:
+    """Threads and limit as typed for this file, else as typed for all."""
+    seen = snapshot_of(job(threads=2, limit=5e6, name="mine"), detailed=False)
+    assert (seen.threads, seen.limit, seen.name) == (2, 5e6, "mine")
+    assert snapshot_of(job(), detailed=False).threads == 4
+
+
+def test_in_brief_there_are_no_details(running: Job) -> None:
+    """A queue of hundreds is looked at often: only what a row shows is made."""
+    seen = snapshot_of(running, detailed=False)
+    assert (seen.size, seen.done, seen.lane_count) == (SIZE, 300, 3)
+    assert (seen.lanes, seen.pieces, seen.front) == ((), (), None)
+
+
+def test_a_job_that_stands_still_has_no_rate(running: Job) -> None:
+    """The rate of the last second is not shown once nothing runs."""
+    running.meter.add(1 << 30, running.meter._last + 0.1)
+    assert snapshot_of(running, detailed=False).rate > 0
+    for state in JobState:
+        if not state.is_live:
+            running.state = state
+            assert snapshot_of(running, detailed=False).rate == 0.0
+
+
+def test_an_unknown_length_stays_unknown() -> None:
+    """Nothing is made up where the server did not tell."""
+    seen = snapshot_of(probed(job(), size=None), detailed=True)
+    assert (seen.size, seen.done) == (None, 0)
+
+
+# -- in detail -------------------------------------------------------------------
+
+
+def test_lanes_come_in_the_order_of_their_numbers(running: Job) -> None:
+    """Each row of the grid is the same lane, whoever took off last."""
+    assert running.transfer is not None
+    running.transfer.lanes = dict(reversed(running.transfer.lanes.items()))
+    seen = snapshot_of(running, detailed=True).lanes
+    assert [lane.number for lane in seen] == [0, 1, 2]
+    assert [lane.range for lane in seen] == [
+        ByteRange(0, 300),
+        ByteRange(300, 500),
+        ByteRange(500, 900),
+    ]
+    assert [lane.mark for lane in seen] == [0, 500, 600]
+    assert {lane.state for lane in seen} == {LaneState.CONNECTING}
+
+
+def test_a_stolen_part_is_not_shown_twice(running: Job) -> None:
+    """A lane's mark stays in its range, also where the range shrank behind it."""
+    victim = running.plan.segments[2]
+    running.plan.steal(3, victim, victim.mark)
+    victim.stop = victim.mark - 50
+    seen = snapshot_of(running, detailed=True).lanes[2]
+    assert seen.range.start <= seen.mark <= seen.range.stop
+
+
+def test_on_disk_pieces_wait_beyond_the_front(running: Job) -> None:
+    """The front is the first byte that is not here, and its lane holds the hole."""
+    seen = snapshot_of(running, detailed=True)
+    assert seen.pieces == (ByteRange(300, 600),)
+    assert seen.front == FrontSnapshot(
+        front=0, waiting=300, depth=0, capacity=None, hole_lane=0
+    )
+    landed(running, running.plan.segments[0], 50)
+    front = snapshot_of(running, detailed=True).front
+    assert front == FrontSnapshot(
+        front=50, waiting=300, depth=1, capacity=None, hole_lane=0
+    )
+
+
+async def test_in_a_stream_blocks_wait_in_the_heap() -> None:
+    """The front is what the reader has had; blocks behind a hole wait for it."""
+    sink = StreamSink(SIZE)
+    streaming = probed(job(stream=sink))
+    flight = flying(streaming, 300, 200)
+    landed(streaming, flight.segments[1], 200)
+    await sink.write(Block(300, (bytes(200),), 200))
+    seen = snapshot_of(streaming, detailed=True)
+    assert seen.streaming
+    assert seen.front == FrontSnapshot(
+        front=0, waiting=200, depth=1, capacity=SIZE, hole_lane=0
+    )
+
+
+def test_the_window_is_seen_while_it_is_joined(running: Job) -> None:
+    """How many may fly, and why."""
+    running.window = Window("example.org", 0.0)
+    seen = snapshot_of(running, detailed=True).window
+    assert seen == running.window.snapshot()
+
+
+def test_the_digest_is_seen_from_the_beginning() -> None:
+    """What is expected, and how far it has been computed."""
+    expected = Digest("md5", "0" * 32)
+    hashing = job(verifier=Verifier(expected, cast(Any, None)))
+    assert snapshot_of(hashing, detailed=True).hash == HashSnapshot(
+        algorithm="md5", hashed=0, expected=expected.hex
+    )
+
+
+# -- what it waits for -----------------------------------------------------------
+
+BOTTLENECKS: list[tuple[set[str], Bottleneck]] = [
+    (set(), Bottleneck.NETWORK),
+    ({"ready"}, Bottleneck.NETWORK),
+    ({"at horizon"}, Bottleneck.HEAD),
+    ({"at horizon", "ready"}, Bottleneck.READER),
+    ({"storing"}, Bottleneck.READER),
+    ({"throttled"}, Bottleneck.LIMIT),
+    ({"at horizon", "ready", "storing", "throttled"}, Bottleneck.LIMIT),
+]
+
+
+@pytest.mark.parametrize(("signs", "bottleneck"), BOTTLENECKS)
+async def test_a_stream_waits_for(signs: set[str], bottleneck: Bottleneck) -> None:
+    """At the horizon it is the reader, where bytes wait for him, else the hole."""
+    sink = StreamSink(SIZE)
+    if "ready" in signs:
+        await sink.write(Block(0, (bytes(100),), 100))
+    streaming = probed(job(stream=sink))
+    flight = flying(streaming, 300)
+    flight.is_at_horizon = "at horizon" in signs
+    flight.waits_for_sink = "storing" in signs
+    streaming.throttled = "throttled" in signs
+    assert snapshot_of(streaming, detailed=True).bottleneck is bottleneck
+
+
+@pytest.mark.parametrize(
+    ("storing", "throttled", "bottleneck"),
+    [
+        (False, False, Bottleneck.NETWORK),
+        (True, False, Bottleneck.DISK),
+        (True, True, Bottleneck.LIMIT),
+    ],
+)
+def test_a_file_waits_for(
+    running: Job, *, storing: bool, throttled: bool, bottleneck: Bottleneck
+) -> None:
+    """On disk it is the disk, while most lanes store; a limit goes before."""
+    cast(Flight, cast(object, running.transfer)).waits_for_sink = storing
+    running.throttled = throttled
+    assert snapshot_of(running, detailed=True).bottleneck is bottleneck
