@@ -544,7 +544,8 @@ class AnyHistory(RuleBasedStateMachine):
     def pass_time(self, rate: int, excuse: str) -> None:
         """An interval, in which the window may move, unless it has an excuse."""
         before = self.window.size
-        self.now = interval(self.window, self.now, rate, excuse=excuse)
+        seconds = self.window._needed() + 1.0
+        self.now = interval(self.window, self.now, rate, seconds, excuse)
         if excuse or not rate:
             assert self.window.size == before
         assert self.window.size <= 2 * before
