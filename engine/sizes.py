@@ -35,6 +35,7 @@ class Pace:
     unleased: int
     """Bytes nobody has leased."""
     lanes: int
+    """That share the file: those that fly, and those that may."""
     rate: float
     """Of a usual lane; 0 while unknown."""
     latency: float
@@ -57,7 +58,7 @@ class FileSizes:
 
     def want(self, pace: Pace) -> int:
         share = pace.unleased // (2 * max(pace.lanes, 1))
-        return _within(self.least, max(share, pace.worth), self.most)
+        return _within(self.least, max(share, _last(pace, pace.worth)), self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,18 @@ class StreamSizes:
     most: int
 
     def want(self, pace: Pace) -> int:
-        share = pace.worth or UNKNOWN
-        last = pace.unleased // max(pace.lanes, 1)
-        share = min(share, max(last, share // 4))
+        share = _last(pace, pace.worth or UNKNOWN)
         if pace.limit is not None:
             share = min(share, int(pace.limit * ROUND / max(pace.lanes, 1)))
         return _within(self.least, share, self.most)
 
 
 Sizes = FileSizes | StreamSizes
+
+
+def _last(pace: Pace, share: int) -> int:
+    """Less in the last round: what a late lane still fetches alone, all wait for."""
+    return min(share, max(pace.unleased // max(pace.lanes, 1), share // 4))
 
 
 def _within(least: int, wanted: int, most: int) -> int:

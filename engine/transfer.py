@@ -232,7 +232,7 @@ class Transfer:
     def _pace(self) -> Pace:
         return Pace(
             unleased=self._plan.unleased,
-            lanes=len(self.lanes),
+            lanes=max(len(self.lanes), min(self._most, self._window.share)),
             rate=self._usual_rate,
             latency=self._window.latency,
             limit=self._limiter.tightest,

@@ -104,6 +104,13 @@ def test_a_header_that_would_be_two_is_refused(header: tuple[str, str]) -> None:
         Config(headers=(header,))
 
 
+@pytest.mark.parametrize("name", ["Range", "if-range", "ACCEPT-ENCODING"])
+def test_a_header_of_our_own_is_refused(name: str) -> None:
+    """What ranges and lengths depend on is not for others to say."""
+    with pytest.raises(UsageError, match=f"header {name} is ours"):
+        check_header((name, "bytes=0-1"))
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -228,6 +228,27 @@ async def test_a_step_that_runs_when_it_is_cancelled_counts(
     assert verifier.hashed == len(FILE)
 
 
+async def test_a_file_is_not_closed_while_it_is_read(
+    pool: Pool, download: Download
+) -> None:
+    """Settling waits for the step that runs, and there need not be one."""
+    verifier = Verifier(SHA256, pool)
+    await verifier.settle()
+    await download.receive(FILE)
+    gate = threading.Event()
+    pool.submit(gate.wait)
+    await pool.asked.acquire()
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(verifier.follow(download.sink, download.plan))
+        await pool.asked.acquire()
+        await cancel(following)
+        settling = group.create_task(verifier.settle())
+        await settle()
+        assert not settling.done()
+        gate.set()
+    assert verifier.hashed == STRIDE
+
+
 async def test_a_restart_begins_the_hash_again(pool: Pool, download: Download) -> None:
     """When what landed is not to be trusted, neither is what was hashed of it."""
     verifier = Verifier(SHA256, pool)
