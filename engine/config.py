@@ -52,8 +52,8 @@ class Config:
     def __post_init__(self) -> None:
         _between("threads", self.threads, 1, MOST_LANES)
         _between("jobs", self.jobs, 1, MOST_JOBS)
-        _between("min_chunk", self.min_chunk, MIB // 16, 1024 * MIB, "MiB")
-        _between("stream_chunk", self.stream_chunk, MIB // 4, 1024 * MIB, "MiB")
+        _between("min_chunk_mb", self.min_chunk, MIB // 16, 1024 * MIB, "MiB")
+        _between("stream_chunk_mb", self.stream_chunk, MIB // 4, 1024 * MIB, "MiB")
         _between("buffer", self.buffer, 4 * MIB, 64 * 1024 * MIB, "MiB")
         _between("limit", self.limit, 1, 1e12)
         _between("give_up_after", self.give_up_after, 0, 1e9)
@@ -71,7 +71,8 @@ def _between(
     scale = MIB if unit else 1
     shown = (f"{number / scale:.10g}" for number in (value, low, high))
     option = "--" + name.replace("_", "-")
-    raise UsageError("{}: {} is not allowed; {} to {} {}".format(option, *shown, unit))
+    message = "{}: {} is not allowed; {} to {} {}".format(option, *shown, unit)
+    raise UsageError(message.rstrip())
 
 
 def check_header(header: Header) -> None:

@@ -169,7 +169,8 @@ class FileSink:
             pending = [asyncio.wrap_future(future) for future in tuple(self._running)]
             done, _ = await asyncio.wait(pending)
             for given_up in done:
-                given_up.exception()  # whoever waited for it is gone
+                if not given_up.cancelled():
+                    given_up.exception()  # whoever waited for it is gone
         self._close()
 
     async def _hop(self, function: Callable[..., Any], *args: object) -> Any:

@@ -169,6 +169,7 @@ class Job:
         self._move(JobState.CANCELLED)
         if self.stream is not None:
             self.stream.end(HydraError("cancelled"))
+            self.stream.discard()
         self._finish()
 
     def may_become(self, state: JobState) -> bool:
@@ -433,5 +434,5 @@ def _timestamp(last_modified: str | None) -> float | None:
         return None
     try:
         return parsedate_to_datetime(last_modified).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

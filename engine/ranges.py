@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,11 +33,6 @@ class ByteRange:
     def header(self) -> str:
         """The value of a Range header that asks for exactly these bytes."""
         return f"bytes={self.start}-{self.stop - 1}"
-
-    def intersection(self, other: Self) -> ByteRange | None:
-        """The bytes in both, or None where they share none."""
-        start, stop = max(self.start, other.start), min(self.stop, other.stop)
-        return ByteRange(start, stop) if start < stop else None
 
 
 class RangeSet:

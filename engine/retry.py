@@ -44,10 +44,6 @@ class Backoff:
             self._storms = 0
             self._storm_ends = 0.0
 
-    def excused(self, now: float) -> None:
-        """Start the clock anew: the silence up to here was our own doing."""
-        self._progress_at = now
-
     def failed(self, now: float, patience: float | None = None) -> float | None:
         """Seconds to wait before asking again, or None to give up.
 

@@ -75,6 +75,7 @@ class StreamSink:
         self._room = asyncio.Event()
         self._ready = asyncio.Event()
         self._ended = False
+        self._is_discarded = False
         self._error: BaseException | None = None
 
     @property
@@ -86,6 +87,8 @@ class StreamSink:
         while not self._has_room_for(block):
             self._room.clear()
             await self._room.wait()
+        if self._is_discarded:
+            return
         self.buffer.push(block)
         if self.buffer.is_ready:
             self._ready.set()
@@ -97,8 +100,10 @@ class StreamSink:
         self._ready.set()
 
     def discard(self) -> None:
-        """Forget what nobody will read any more."""
+        """The reader has gone on: nothing is held for it, and nobody is charged."""
+        self._is_discarded = True
         self.buffer = ReorderBuffer(self.buffer.capacity, self.buffer.cursor)
+        self.make_room()
 
     def make_room(self) -> None:
         """The horizon may have moved: the one before drained, or the reader read."""
@@ -130,7 +135,7 @@ class StreamSink:
     def _has_room_for(self, block: Block) -> bool:
         """The block that the reader waits for always has: nothing else makes room."""
         is_awaited = block.offset <= self.buffer.cursor and not self._charged
-        return is_awaited or block.stop <= self.horizon
+        return self._is_discarded or is_awaited or block.stop <= self.horizon
 
 
 def _nobody() -> None:

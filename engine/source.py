@@ -35,7 +35,7 @@ MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PACKED = (".gz", ".tgz", ".bgz", ".z", ".br", ".zst", ".svgz")
 _WIRE = "%/:@!$&'()*+,;=~-._[]"
-_CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ def mask(url: str) -> str:
 
 def host_of(url: str) -> str:
     """Whom a window is for: the host, with the port where it is not the usual one."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
+    parts = urlsplit(url)
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme.lower(), "")
+    return parts.netloc.rpartition("@")[2].lower().removesuffix(usual)
 
 
 class Source:

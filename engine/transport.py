@@ -260,8 +260,12 @@ class Response:
         self._wake.set()
 
     def _resume(self) -> None:
-        if self._curl is not None and not self._ended:
+        if self._curl is None or self._ended:
+            return
+        try:
             self._curl.pause(CURLPAUSE_CONT)
+        except CurlError as error:
+            self._end(_translate(error))
 
     async def _wait(self, event: asyncio.Event, timeout: float) -> None:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
 from engine.digest import hasher
-from engine.errors import IntegrityError
+from engine.errors import IntegrityError, LocalError
 from engine.files import FileSink
 from engine.model import Block, Digest, HashSnapshot
 from engine.plan import Plan
@@ -100,7 +100,10 @@ class Verifier:
         """In a thread, all the way: each return to a busy loop costs a turn of it."""
         while self.hashed < stop:
             size = min(STRIDE, stop - self.hashed)
-            self._update([sink.read(self.hashed, size)])
+            data = sink.read(self.hashed, size)
+            if not data:
+                raise LocalError(f"{sink.part}: somebody has shortened it")
+            self._update([data])
 
     def _update(self, pieces: list[bytes | memoryview]) -> None:
         """In a thread. Joined: one release of the interpreter lock, not hundreds."""

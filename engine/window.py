@@ -162,7 +162,7 @@ class Window:
             self._base = None
             gain = rate / base_rate - 1
             fair = (self.size - base_size) / base_size
-            if gain < min(fair / 2, DOUBLING_PAYS) or (not self._doubling and gain < 0):
+            if gain < min(fair / 2, DOUBLING_PAYS):
                 self._retreat(base_size, gain, now)
                 return
             self._doubling = self._doubling and gain >= DOUBLING_PAYS

@@ -49,7 +49,8 @@ def test_a_setting_has_its_bounds(name: str, lowest: float, highest: float) -> N
         assert getattr(Config(**settings), name) == value
     for value in (lowest - 0.01, -1, highest * 2, float("nan")):
         settings = {name: value}
-        with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: "):
+        option = name.replace("_", "-")
+        with pytest.raises(UsageError, match=f"^--{option}(-mb)?: "):
             Config(**settings)
 
 
@@ -58,7 +59,10 @@ def test_a_setting_has_its_bounds(name: str, lowest: float, highest: float) -> N
     [
         ({"threads": 129}, "--threads: 129 is not allowed; 1 to 128"),
         ({"buffer": MIB}, "--buffer: 1 is not allowed; 4 to 65536 MiB"),
-        ({"buffer": 3 * MIB + MIB // 2}, "--buffer: 3.5 is not allowed; 4 to 65536"),
+        (
+            {"buffer": 3 * MIB + MIB // 2},
+            "--buffer: 3.5 is not allowed; 4 to 65536 MiB",
+        ),
     ],
 )
 def test_a_bad_value_is_told_in_the_units_that_were_typed(
@@ -67,7 +71,7 @@ def test_a_bad_value_is_told_in_the_units_that_were_typed(
     """The message has the option, the value and what is allowed."""
     with pytest.raises(UsageError) as raised:
         Config(**settings)
-    assert str(raised.value).startswith(message)
+    assert str(raised.value) == message
 
 
 @pytest.mark.parametrize(

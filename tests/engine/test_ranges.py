@@ -92,16 +92,6 @@ def test_ranges_are_ordered_by_where_they_start() -> None:
     assert sorted(shuffled) == [ByteRange(0, 3), ByteRange(0, 9), ByteRange(5, 6)]
 
 
-@given(ranges, ranges)
-def test_an_intersection_is_what_both_hold(one: ByteRange, other: ByteRange) -> None:
-    """The intersection holds the bytes of both, and is None where they share none."""
-    shared = offsets_of(one) & offsets_of(other)
-    found = one.intersection(other)
-    assert (offsets_of(found) if found else set()) == shared
-    assert found is None or found.size > 0
-    assert other.intersection(one) == found
-
-
 # -- a set of ranges, step by step -------------------------------------------
 
 

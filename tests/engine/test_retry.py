@@ -147,15 +147,6 @@ def test_a_new_byte_restarts_the_clock() -> None:
     assert backoff.failed(500.0) is None
 
 
-def test_time_that_we_held_back_ourselves_is_excused() -> None:
-    """A pause starts the clock anew, and does not shorten the delays."""
-    backoff = patient(300.0, dice=1.0)
-    storms(backoff, 3)
-    backoff.excused(1000.0)
-    assert backoff.failed(1299.0) == 1.0
-    assert backoff.failed(1300.0) is None
-
-
 def test_a_failure_may_be_worth_less_patience() -> None:
     """A host that nobody ever reached is given up earlier, if the caller says so."""
     backoff = patient(300.0)

@@ -248,6 +248,21 @@ async def test_room_in_one_stream_is_room_in_the_next() -> None:
     assert told == [1000]
 
 
+async def test_a_stream_nobody_reads_is_charged_to_nobody() -> None:
+    """When the reader has gone on, its memory is the next stream's."""
+    first = StreamSink(1000)
+    second = StreamSink(1000, first)
+    await first.write(block(0, 1000))
+    async with asyncio.TaskGroup() as group:
+        late = group.create_task(first.write(block(1000, 2000)))
+        writing = group.create_task(second.write(block(0, 900)))
+        await settle()
+        assert not late.done()
+        assert not writing.done()
+        first.discard()
+    assert (first.buffer.held, second.buffer.held, second.horizon) == (0, 900, 1000)
+
+
 # -- a descriptor ------------------------------------------------------------
 
 

@@ -133,6 +133,7 @@ def test_a_content_range_is_read_half_open(value: str, expected: ContentRange) -
         "bytes 100-199/1000, bytes 300-399/1000",
         "items 1-2/3",
         "bytes 0x1-0x2/9",
+        "bytes 0-9/" + "9" * 5000,
     ],
 )
 def test_a_content_range_without_sense_is_none(value: str) -> None:
@@ -221,6 +222,9 @@ def test_no_query_value_is_ever_shown(pairs: list[tuple[str, str]]) -> None:
         ("https://user:secret@Example.ORG/x", "example.org"),
         ("http://example.org:8080/x", "example.org:8080"),
         ("http://[::1]:8080/x", "[::1]:8080"),
+        ("http://example.org:80/x", "example.org"),
+        ("HTTPS://example.org:443/x", "example.org"),
+        ("http://example.org:443/x", "example.org:443"),
     ],
 )
 def test_a_window_is_for_a_host(url: str, host: str) -> None:

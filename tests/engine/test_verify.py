@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import IntegrityError
+from engine.errors import IntegrityError, LocalError
 from engine.files import Disk, FileSink, Names
 from engine.model import Block, Digest
 from engine.plan import Plan, Segment
@@ -166,6 +167,17 @@ async def test_a_broken_file_is_told(pool: Pool, download: Download) -> None:
     verifier = Verifier(SHA256, pool)
     await download.receive(FILE[:-1] + b"?")
     with pytest.raises(IntegrityError, match="sha256 is "):
+        await verifier.conclude(download.sink, download.plan)
+
+
+async def test_a_file_that_somebody_shortened_is_told(
+    pool: Pool, download: Download
+) -> None:
+    """What was written and is not there any more ends the job, not the patience."""
+    verifier = Verifier(SHA256, pool)
+    await download.receive(FILE)
+    os.truncate(download.sink.part, 1000)
+    with pytest.raises(LocalError, match="somebody has shortened it"):
         await verifier.conclude(download.sink, download.plan)
 
 
