@@ -10,6 +10,7 @@ import resource
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -451,21 +452,27 @@ async def test_a_folder_that_went_away_is_told(making: Making) -> None:
         await sink.finish(len(SMALL), None)
 
 
-@pytest.fixture
+@contextmanager
 def little_room() -> Iterator[None]:
-    """No file of this process may be larger than a page."""
+    """No file of this process may be larger than a page: not for long, as its own
+    output may be one.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("little_room")
 async def test_a_disk_that_takes_no_more_is_told(making: Making) -> None:
     """What the system says about a failed write is what people read."""
     sink = making()
     await sink.open(None)
-    with pytest.raises(LocalError, match=r"file\.bin\.part: File too large"):
+    with (
+        little_room(),
+        pytest.raises(LocalError, match=r"file\.bin\.part: File too large"),
+    ):
         await sink.write(blocks(SMALL)[0])
 
 
