@@ -147,9 +147,9 @@ async def run(*arguments: str | bytes, **popen: Any) -> Ran:
 
 
 async def left_alone(origin: Origin) -> None:
-    """Wait until nobody is connected any more."""
+    """Wait until nobody is being served; idle connections are the engine's to keep."""
     async with asyncio.timeout(PATIENCE):
-        await origin.until(lambda: not origin.open_connections)
+        await origin.until(lambda: not origin.busy)
 
 
 def open_files() -> set[tuple[str, str]]:
