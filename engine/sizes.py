@@ -17,7 +17,7 @@ SMALLEST_LEASE = 256 * KIB
 LARGEST_SEGMENT = 64 * MIB
 HASHED_SEGMENT = 8 * MIB
 """While a hash follows the front, the front must not lie far behind."""
-UNKNOWN = MIB
+UNKNOWN = 4 * MIB
 """What a stream's lane gets before anybody knows how fast lanes are."""
 LATENCIES = 10
 SHORTEST = 0.2
@@ -51,13 +51,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class FileSizes:
-    """Half of an even share of what is left, so that all lanes end together."""
+    """Two thirds of an even share of what is left, so that all lanes end together."""
 
     least: int
     most: int
 
     def want(self, pace: Pace) -> int:
-        share = pace.unleased // (2 * max(pace.lanes, 1))
+        share = 2 * pace.unleased // (3 * max(pace.lanes, 1))
         return _within(self.least, max(share, _last(pace, pace.worth)), self.most)
 
 
@@ -84,7 +84,7 @@ Sizes = FileSizes | StreamSizes
 
 def _last(pace: Pace, share: int) -> int:
     """Less in the last round: what a late lane still fetches alone, all wait for."""
-    return min(share, max(pace.unleased // max(pace.lanes, 1), share // 4))
+    return min(share, max(pace.unleased // max(pace.lanes, 1), share // 2))
 
 
 def _within(least: int, wanted: int, most: int) -> int:

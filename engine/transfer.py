@@ -222,7 +222,7 @@ class Transfer:
             return plan.lease(number, OPEN_END)
         pace = self._pace()
         want = self._sizes.want(pace)
-        least = max(SMALLEST_LEASE, min(want, pace.worth) // 2)
+        least = max(SMALLEST_LEASE, min(want, pace.worth))
         segment = plan.lease(number, want, self._sink.horizon, least)
         self.is_at_horizon = segment is None and plan.unleased > 0
         if self.is_at_horizon:

@@ -60,12 +60,12 @@ def test_an_unknown_lane_is_worth_nothing_yet() -> None:
     """Before a rate is known there is nothing to weigh a request against."""
     pace = replace(KNOWN, rate=0.0)
     assert pace.worth == 0
-    assert StreamSizes(MIB // 4, 5 * MIB).want(pace) == MIB
+    assert StreamSizes(MIB // 4, 5 * MIB).want(pace) == 4 * MIB
 
 
 def test_files_are_divided_among_their_lanes() -> None:
-    """On disk a lane gets half of its even share, so that all end together."""
-    pace = replace(KNOWN, unleased=160 * MIB, rate=0.0)
+    """On disk a lane gets two thirds of its even share, so that all end together."""
+    pace = replace(KNOWN, unleased=120 * MIB, rate=0.0)
     assert FileSizes(MIB, 64 * MIB).want(pace) == 10 * MIB
 
 
