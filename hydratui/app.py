@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from rich.segment import Segments
@@ -22,7 +22,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
-from engine import Event, JobSnapshot
+from engine import Event, JobSnapshot, JobSpec
 from hydratui.driver import PatientDriver, has_hung_up
 from hydratui.pulse import HERTZ, PROBE, TURN, Pulse
 from hydratui.screens.confirm import Choice, Confirm
@@ -40,6 +40,9 @@ _HANGUP_CHECK = 5.0
 class HydraApp(App[None], inherit_bindings=False):
     """The composition root of the screen.
 
+    What is to be downloaded begins once the screen stands: until then building it
+    and receiving bytes would only hold each other up.
+
     With `live` off nothing happens by itself: no ticks, no probes, no signal
     handlers; a test calls `tick` where it wants one.
     """
@@ -56,6 +59,7 @@ class HydraApp(App[None], inherit_bindings=False):
     def __init__(
         self,
         engine: Helm,
+        specs: Iterable[JobSpec] = (),
         *,
         live: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -64,6 +68,7 @@ class HydraApp(App[None], inherit_bindings=False):
         self.register_theme(HYDRA)
         self.theme = HYDRA.name
         self._engine = engine
+        self._specs = tuple(specs)
         self._live = live
         self._clock = clock
         self._pulse = Pulse()
@@ -92,6 +97,8 @@ class HydraApp(App[None], inherit_bindings=False):
         self.tick()
         if self._live:
             _settle_memory()
+        for spec in self._specs:
+            self._engine.add(spec)
 
     def on_unmount(self) -> None:
         loop = asyncio.get_running_loop()

@@ -176,9 +176,7 @@ async def _app(config: Config, specs: list[JobSpec]) -> int:
     from hydratui.app import HydraApp
 
     async with Engine(config) as engine:
-        for spec in specs:
-            engine.add(spec)
-        app = HydraApp(engine)
+        app = HydraApp(engine, specs)
         await app.run_async()
         return app.return_code if app.return_code is not None else 128 + signal.SIGINT
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from engine import EngineSnapshot, Event, JobId, JobSnapshot
+from engine import EngineSnapshot, Event, JobId, JobSnapshot, JobSpec
 
 MOST_LANES = 128
 _STEP = 0.1
@@ -26,6 +26,8 @@ class Helm(Protocol):
     def snapshot(self, detail: JobId | None = None) -> EngineSnapshot: ...
 
     def events(self) -> AsyncIterator[Event]: ...
+
+    def add(self, spec: JobSpec) -> JobId: ...
 
     def pause(self, job: JobId) -> None: ...
 

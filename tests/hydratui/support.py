@@ -17,6 +17,7 @@ from engine import (
     HashSnapshot,
     JobId,
     JobSnapshot,
+    JobSpec,
     JobState,
     LaneSnapshot,
     LaneState,
@@ -92,6 +93,10 @@ class FakeEngine:
         for event in self.happened:
             yield event
         await asyncio.Event().wait()
+
+    def add(self, spec: JobSpec) -> JobId:
+        self.calls.append(("add", spec.url))
+        return len(self.jobs) + 1
 
     def pause(self, job: JobId) -> None:
         self.calls.append(("pause", job))

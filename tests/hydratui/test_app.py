@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine import JobSpec
 from hydratui.app import HydraApp
 from hydratui.driver import PatientDriver
 from hydratui.pulse import TURN
@@ -59,6 +60,14 @@ async def test_the_engines_turns_are_short_while_a_screen_is_shown() -> None:
     async with app.run_test():
         assert ("set_turn_budget", TURN) in engine.calls
     assert engine.calls[-1] == ("set_turn_budget", None)
+
+
+async def test_downloads_begin_once_the_screen_stands() -> None:
+    """What was asked for on the command line is added when there is a screen."""
+    engine = FakeEngine()
+    app = HydraApp(engine, [JobSpec("https://example.org/a")], live=False)
+    async with app.run_test():
+        assert ("add", "https://example.org/a") in engine.calls
 
 
 async def test_dear_frames_are_left_out_and_confessed() -> None:
