@@ -15,6 +15,7 @@ from engine.digest import algorithm_named, parse_digest
 from engine.engine import Engine
 from engine.errors import (
     ChangedError,
+    ExpiredError,
     HydraError,
     IntegrityError,
     LocalError,
@@ -37,6 +38,7 @@ from engine.model import (
     JobState,
     LaneSnapshot,
     LaneState,
+    OnConflict,
     WindowChange,
     WindowSnapshot,
 )
@@ -52,6 +54,7 @@ __all__ = [
     "EngineSnapshot",
     "Event",
     "EventKind",
+    "ExpiredError",
     "FrontSnapshot",
     "HashSnapshot",
     "HydraError",
@@ -64,6 +67,7 @@ __all__ = [
     "LaneState",
     "LocalError",
     "NetworkError",
+    "OnConflict",
     "ReaderGoneError",
     "RefusedError",
     "UsageError",

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.errors import UsageError
-from engine.model import Header
+from engine.model import Header, OnConflict
 
 MIB = 1024 * 1024
 MOST_LANES = 128
@@ -48,6 +48,11 @@ class Config:
     """Seconds without progress; None is 300, and 10 before a host was ever reached."""
     stall_timeout: float = 10.0
     connect_timeout: float = 15.0
+    on_conflict: OnConflict = OnConflict.RENAME
+    restart: bool = False
+    """Begin anew instead of going on with what an earlier run left."""
+    url_command: str | None = None
+    """For the shell: prints a fresh URL when the one in `HYDRA_TUI_URL` has expired."""
 
     def __post_init__(self) -> None:
         _between("threads", self.threads, 1, MOST_LANES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Protocol
 
 from engine.errors import UsageError
@@ -28,6 +29,13 @@ class Hasher(Protocol):
 def hasher(algorithm: str) -> Hasher:
     """A new hash object; MD5 and SHA-1 check transfers here, not signatures."""
     return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def digest_of(path: Path, algorithm: str) -> Digest:
+    """Of a whole file; takes as long as reading it does."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hasher(algorithm))  # type: ignore[arg-type,return-value]
+    return Digest(algorithm, found.hexdigest())
 
 
 def algorithm_named(name: str) -> str:

@@ -17,9 +17,13 @@ from types import TracebackType
 from typing import Self
 
 from engine.config import MOST_JOBS, Config, check_header, check_url
+from engine.delivery import Delivery, FileDelivery, StreamDelivery
+from engine.disk import Disk
 from engine.errors import HydraError, UsageError
-from engine.files import Disk, FileSink, Names
+from engine.files import FileSink
+from engine.heartbeat import Heartbeat, Moment
 from engine.job import Job
+from engine.journal import Link
 from engine.levels import snapshot_of
 from engine.limiter import Limiter
 from engine.meter import Meter
@@ -33,6 +37,7 @@ from engine.model import (
     JobState,
 )
 from engine.naming import sanitise
+from engine.places import Places
 from engine.sinks import FdWriter, StreamSink
 from engine.source import Source
 from engine.transport import Transport
@@ -56,7 +61,7 @@ class Engine:
         self._tasks: dict[JobId, asyncio.Task[None]] = {}
         self._waiting: deque[Job] = deque()
         self._windows: dict[str, Window] = {}
-        self._names = Names()
+        self._places = Places()
         self._subscribers: set[asyncio.Queue[Event]] = set()
         self._stack = AsyncExitStack()
         self._transport = Transport(
@@ -102,7 +107,7 @@ class Engine:
         Raises UsageError where the spec can never work.
         """
         _check(spec)
-        job = self._make_job(spec, stream=None)
+        job = self._make_job(spec)
         self._waiting.append(job)
         self._admit()
         return job.id
@@ -123,8 +128,16 @@ class Engine:
 
     def resume(self, job: JobId) -> None:
         """Put a paused job back into the queue."""
-        if self._jobs[job].may_become(JobState.QUEUED):
+        if self._jobs[job].state is JobState.PAUSED:
             self._jobs[job].resume()
+            self._waiting.append(self._jobs[job])
+            self._admit()
+
+    def renew(self, job: JobId, url: str) -> None:
+        """Let a job whose link has expired go on with a fresh one for the same file."""
+        check_url(url)
+        if self._jobs[job].may_become(JobState.QUEUED):
+            self._jobs[job].renew(url)
             self._waiting.append(self._jobs[job])
             self._admit()
 
@@ -133,7 +146,7 @@ class Engine:
         if self._jobs[job].may_become(JobState.CANCELLED):
             self._jobs[job].cancel()
             self._take_from_queue(job)
-            if job not in self._tasks and self._jobs[job].stream is None:
+            if job not in self._tasks and self._jobs[job].delivery.file is not None:
                 self._group.create_task(self._jobs[job].close(), name=f"close {job}")
 
     def set_limit(self, rate: float | None) -> None:
@@ -208,7 +221,7 @@ class Engine:
                 await job.milestones.probed.wait()
                 if job.error is None:
                     yield job
-                    if not job.milestones.drained.is_set():
+                    if not job.is_drained:
                         self.cancel(job.id)  # its reader has gone on to the next
                     await job.milestones.finished.wait()
                 if job.error is not None:
@@ -230,8 +243,8 @@ class Engine:
         The one before that must have been: two at a time share the memory.
         """
         for spec in specs:
-            previous = begun[-1].stream if begun else None
-            job = self._make_job(spec, stream=self._make_stream(previous))
+            previous = begun[-1].delivery.stream if begun else None
+            job = self._make_job(spec, StreamSink(self.config.buffer, previous))
             begun.append(job)
             coming.put_nowait(job)
             self._start(job)
@@ -280,19 +293,17 @@ class Engine:
 
     # -- jobs ----------------------------------------------------------------
 
-    def _make_job(self, spec: JobSpec, stream: StreamSink | None) -> Job:
+    def _make_job(self, spec: JobSpec, stream: StreamSink | None = None) -> Job:
         limiter = Limiter(spec.limit, self._limiter) if spec.limit else self._limiter
         headers = (*self.config.headers, *spec.headers)
         job = Job(
             len(self._jobs) + 1,
             spec,
             config=self.config,
-            source=Source(self._transport, limiter, spec.url, headers),
+            make_source=lambda url: Source(self._transport, limiter, url, headers),
             limiter=limiter,
             window_of=self._window_of,
-            make_file=lambda name: self._make_file(spec, name),
-            stream=stream,
-            verifier=Verifier(spec.checksum, self._hashes) if spec.checksum else None,
+            delivery=self._make_delivery(spec, stream),
             emit=self._emit,
             count=self._count,
             on_received=self._admit,
@@ -302,12 +313,15 @@ class Engine:
             stream.on_room = job.poke
         return job
 
-    def _make_file(self, spec: JobSpec, name: str) -> FileSink:
-        directory = spec.directory or self.config.output
-        return FileSink(directory, name, self._names, self._disk)
-
-    def _make_stream(self, previous: StreamSink | None) -> StreamSink:
-        return StreamSink(self.config.buffer, previous)
+    def _make_delivery(self, spec: JobSpec, stream: StreamSink | None) -> Delivery:
+        config = self.config
+        verifier = Verifier(spec.checksum, self._hashes) if spec.checksum else None
+        if stream is not None:
+            return StreamDelivery(stream, verifier)
+        directory = spec.directory or config.output
+        link = Link.of(spec.url)
+        file = FileSink(directory, link, self._places, self._disk, config.on_conflict)
+        return FileDelivery(file, verifier, name=spec.name, restart=config.restart)
 
     def _window_of(self, host: str) -> Window:
         if host not in self._windows:
@@ -351,9 +365,13 @@ class Engine:
             self._waiting.remove(self._jobs[job])
 
     async def _tick(self) -> None:
+        heartbeat = Heartbeat(Moment.now())
         while True:
             await asyncio.sleep(TICK)
             now = monotonic()
+            if (slept := heartbeat.beat(Moment.now())) is not None:
+                for job_id in self._tasks:
+                    self._jobs[job_id].wake(slept)
             for window in self._windows.values():
                 window.judge(now)
             for job_id in self._tasks:

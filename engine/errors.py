@@ -30,6 +30,10 @@ class RefusedError(HydraError):
         self.status = status
 
 
+class ExpiredError(RefusedError):
+    """The link has worked and does no more; a fresh one for the same file helps."""
+
+
 class IntegrityError(HydraError):
     """The bytes are not the ones that were promised."""
 
@@ -51,7 +55,8 @@ class Fault(HydraError):
 
     `retry_after` is what the server asked for, in seconds. `unreachable` says
     that nobody was there to talk HTTP with: before the first byte of a job that
-    is worth little patience. `final` is what it becomes when patience runs out.
+    is worth little patience. `lost` says that a connection broke. `final` is what it
+    becomes when patience runs out.
     """
 
     def __init__(
@@ -61,10 +66,43 @@ class Fault(HydraError):
         status: int | None = None,
         retry_after: float | None = None,
         unreachable: bool = False,
+        lost: bool = False,
         final: type[HydraError] = NetworkError,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
         self.unreachable = unreachable
+        self.lost = lost
         self.final = final
+
+    def in_the_end(self) -> HydraError:
+        """What it is once patience has run out."""
+        return self.final(str(self))
+
+
+class Denied(Fault):
+    """The server refuses what it has served before.
+
+    Too many connections, or a link that has expired: fewer lanes will tell.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message, status=status)
+
+    def in_the_end(self) -> HydraError:
+        kind = RefusedError if self.status == 404 else ExpiredError
+        return kind(str(self), status=self.status)
+
+
+class ForgotRange(Fault):
+    """The same file came whole where a part was asked for."""
+
+
+def first_of(group: BaseExceptionGroup[HydraError]) -> HydraError:
+    """The error that ended a group of tasks."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, HydraError)
+    return error

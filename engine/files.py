@@ -1,102 +1,37 @@
-"""Files while they are made: names, threads that write, and the way to a whole file.
+"""One file while it is made: written in any order, resumed, and whole at the end.
 
-Data goes to `NAME.part`; under its final name a file is always whole. Blocks are
-written with `pwritev` by a pool of threads that all files share.
+Data goes to `NAME.part` and what of it is durable to the journal beside it;
+under its final name a file is always whole. Blocks are written with `pwritev`
+by threads that all files share. One process has the part at a time: it is
+locked, and a second run on the same target fails at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
-from engine.errors import HydraError, LocalError
-from engine.model import Block
-from engine.naming import numbered
+from engine import journal
+from engine.digest import digest_of
+from engine.disk import Disk, flush, lacking, reserve
+from engine.errors import LocalError
+from engine.journal import Link, Record
+from engine.model import Block, Digest, OnConflict, RemoteFile
+from engine.places import Places, drop_set_aside, is_free, part_of, set_aside
 from engine.plan import OPEN_END
-from engine.sinks import MOST_BUFFERS, after
+from engine.ranges import ByteRange, RangeSet
+from engine.sinks import MOST_BUFFERS, SAMPLE, after
 
 SMALL_FILE = 1024 * 1024
 """Bytes up to which a file is kept in memory and written in one go."""
-PATIENT_THREADS = 4
-QUICK = 0.0005
-"""Seconds that all system calls for a small file may keep the event loop."""
-
-
-class Disk:
-    """The threads that work on files, and a feeling for how fast the disk is.
-
-    Blocks are written by one thread: it moves gigabytes a second into the page
-    cache, and a second one would only fight with it and the event loop for the
-    interpreter's lock. What waits for the disk itself (flush, create, rename) has
-    threads of its own.
-
-    A small file is a handful of system calls, and handing them to a thread costs
-    more than they do: while they take no time they are made where we are. One
-    slow answer, and they go back to the threads until the disk is quick again.
-    """
-
-    def __init__(self) -> None:
-        self._writer = ThreadPoolExecutor(1, "hydra-write")
-        self._pool = ThreadPoolExecutor(PATIENT_THREADS, "hydra-file")
-        self._cost = QUICK
-
-    def move(self, function: Callable[..., Any], *args: object) -> Future[Any]:
-        """Run what moves bytes into the page cache."""
-        return self._writer.submit(function, *args)
-
-    def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
-        """Run what may wait for the disk."""
-        return self._pool.submit(function, *args)
-
-    def save(self, function: Callable[..., None], *args: object) -> Future[Any]:
-        """Run what should be quick: here, if it has been."""
-        if self._cost >= QUICK:
-            return self._pool.submit(self._timed, function, *args)
-        done: Future[Any] = Future()
-        try:
-            self._timed(function, *args)
-            done.set_result(None)
-        except (OSError, HydraError) as error:
-            done.set_exception(error)
-        return done
-
-    def close(self) -> None:
-        self._writer.shutdown(wait=False, cancel_futures=True)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _timed(self, function: Callable[..., None], *args: object) -> None:
-        started = monotonic()
-        function(*args)
-        self._cost = monotonic() - started
-
-
-class Names:
-    """The targets that the jobs of one engine have chosen: no two choose one."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken: set[Path] = set()
-
-    def choose(self, directory: Path, name: str) -> Path:
-        """The first of `name`, `name (2)`, … that nobody has, on disk or here."""
-        with self._lock:
-            target, number = directory / name, 1
-            while target in self._taken or os.path.lexists(target):
-                number += 1
-                target = directory / numbered(name, number)
-            self._taken.add(target)
-            return target
-
-    def give_back(self, target: Path) -> None:
-        with self._lock:
-            self._taken.discard(target)
 
 
 class FileSink:
@@ -105,27 +40,87 @@ class FileSink:
     in_order = False
     horizon = OPEN_END
 
-    def __init__(self, directory: Path, name: str, names: Names, disk: Disk) -> None:
-        self.target = directory / name
-        self.part = self.target
-        """Where the bytes are until then; the name is chosen with the target."""
-        self._name = name
-        self._names = names
+    def __init__(
+        self,
+        directory: Path,
+        link: Link,
+        places: Places,
+        disk: Disk,
+        conflict: OnConflict = OnConflict.RENAME,
+    ) -> None:
+        self.target: Path | None = None
+        """Where it will be; None until that is chosen."""
+        self._directory = directory
+        self._link = link
+        self._places = places
         self._disk = disk
-        self._chosen = False
+        self._conflict = conflict
+        self._name = ""
+        self._found: Record | None = None
+        """What an earlier run left, while it is open."""
+        self._is_claimed = False
         self._fd: int | None = None
         self._small: list[Block] | None = None
         self._running: set[Future[Any]] = set()
 
-    async def open(self, size: int | None) -> None:
+    @property
+    def part(self) -> Path:
+        """Where the bytes are until the file is whole."""
+        assert self.target is not None
+        return part_of(self.target)
+
+    # -- before the first byte -----------------------------------------------
+
+    async def find(self, name: str | None) -> Record | None:
+        """Take up what an earlier run left of this link, if it did.
+
+        Raises LocalError where another run is writing it.
+        """
+        if self._found is None:
+            self._found = await self._hop(self._find, name)
+        return self._found
+
+    async def leave(self) -> None:
+        """Let what was found lie as it is: it is not what this job is about."""
+        await self.close()
+        self.target = None
+
+    async def set_aside(self) -> None:
+        """Keep what there is under another name, until the file is whole."""
+        if self.target is not None:
+            await self._hop(set_aside, self.target)
+        await self.leave()
+
+    async def open(
+        self,
+        name: str,
+        remote: RemoteFile,
+        modified: float | None,
+        digest: Digest | None,
+    ) -> str:
         """Choose a free name and make the file; a small one is made when whole.
 
-        Raises LocalError where that cannot be done here.
+        Returns why there is nothing to do, or nothing: then it is open. Raises
+        LocalError where it cannot be made here.
         """
+        await self._settle()
+        if self._fd is not None or self._small is not None:
+            return ""
+        self._name = name
+        size = remote.size
+
+        def is_it(path: Path) -> bool:
+            return _is_this(path, size, modified, digest)
+
+        if not self._is_claimed and (verdict := await self._hop(self._choose, is_it)):
+            return str(verdict)
         if size is not None and size <= SMALL_FILE:
-            self._small = self._small or []
-        elif self._fd is None:
-            await self._hop(self._create)
+            self._small = []
+        else:
+            await self._hop(self._create, remote)
+        return ""
+
+    # -- while it is made ----------------------------------------------------
 
     async def write(self, block: Block) -> None:
         """Put a block at its offset; it is in the page cache when this returns."""
@@ -146,32 +141,76 @@ class FileSink:
         assert self._fd is not None
         return os.pread(self._fd, size, offset)
 
+    async def sample(self, done: RangeSet) -> Block | None:
+        """Some bytes that are known to be right: the last ones before the front."""
+        front = done.front()
+        stop = front or max((part.stop for part in done), default=0)
+        start = max(
+            stop - SAMPLE, *(part.start for part in done if part.stop == stop), 0
+        )
+        if start >= stop:
+            return None
+        data = await self._hop(self.read, start, stop - start)
+        return Block(start, (data,), len(data))
+
+    async def checkpoint(self, done: RangeSet, remote: RemoteFile) -> None:
+        """Make what is in `done` durable, and only then write that down."""
+        covered = tuple(done)
+        if self._small is not None:
+            await self._settle()
+            await self._spill(remote)
+        await self._hop(self._sync, covered, remote)
+
+    # -- at the end ----------------------------------------------------------
+
     async def finish(self, size: int, modified: float | None) -> None:
         """Everything is here: flush it, and give it its final name and time.
 
         What lies beyond `size` is left over from a longer version.
         """
+        await self._settle()
         run = self._disk.submit if self._small is None else self._disk.save
         await self._result(run(self._complete, size, modified))
 
     async def condemn(self) -> None:
         """The bytes are wrong: keep them for inspection, as `NAME.part.bad`."""
+        await self._settle()
         await self._hop(self._rename_bad)
 
     @property
     def is_open(self) -> bool:
         """Whether it holds a file, or a name that others may not take."""
-        return self._fd is not None or self._chosen or bool(self._running)
+        return self._is_claimed or bool(self._running)
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether there is something to write down."""
+        return self._fd is not None or bool(self._small)
 
     async def close(self) -> None:
         """Close the file once the threads that still write to it are done."""
+        await self._settle()
+        self._close()
+
+    async def _settle(self) -> None:
+        """Wait for threads whose work nobody waits for any more."""
         while self._running:
             pending = [asyncio.wrap_future(future) for future in tuple(self._running)]
             done, _ = await asyncio.wait(pending)
             for given_up in done:
                 if not given_up.cancelled():
-                    given_up.exception()  # whoever waited for it is gone
-        self._close()
+                    given_up.exception()
+
+    async def _spill(self, remote: RemoteFile) -> None:
+        """A small file that takes long is a file like any other."""
+        small = self._small or []
+        if self._fd is None:
+            await self._hop(self._create, remote)
+        written = 0
+        while written < len(small):  # it may grow meanwhile
+            await self._result(self._disk.move(self._pwrite, small[written]))
+            written += 1
+        self._small = None
 
     async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
         return await self._result(self._disk.submit(function, *args))
@@ -184,28 +223,87 @@ class FileSink:
             future.add_done_callback(self._running.discard)
             return await asyncio.wrap_future(future)
         except OSError as error:
-            where = error.filename or self.part
+            where = error.filename or (self.part if self.target else self._directory)
             raise LocalError(f"{where}: {error.strerror}") from error
 
     # -- in a thread ---------------------------------------------------------
 
-    def _create(self) -> None:
-        if not self._chosen:
-            directory = self.target.parent
-            if not os.path.isdir(directory):  # noqa: PTH112  # a tenth of the price
-                directory.mkdir(parents=True, exist_ok=True)
-            self.target = self._names.choose(directory, self._name)
-            self.part = self.target.with_name(self.target.name + ".part")
-            self._chosen = True
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._fd = os.open(self.part, flags, 0o666)
+    def _find(self, name: str | None) -> Record | None:
+        target = self._places.find(self._directory, self._link, name)
+        if target is None:
+            return None
+        self.target, self._is_claimed = target, True
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._fd = fd = self._locked(os.O_RDWR)
+            record = journal.load(journal.path_of(self.part))
+        except FileNotFoundError:
+            fd, record = -1, None
+        if record is None or not _holds(fd, record):
+            set_aside(target)
+            self._close()
+            self.target = None
+            return None
+        self._name = record.name
+        whole = RangeSet(record.done)
+        whole.remove(ByteRange(os.fstat(fd).st_size, OPEN_END))
+        return replace(record, done=tuple(whole))
+
+    def _choose(self, is_it: Callable[[Path], bool]) -> str:
+        if not os.path.isdir(self._directory):  # noqa: PTH112  # a tenth of the price
+            self._directory.mkdir(parents=True, exist_ok=True)
+        choice = self._places.choose(self._directory, self._name, self._conflict, is_it)
+        self.target, self._is_claimed = choice.target, not choice.verdict
+        return choice.verdict
+
+    def _create(self, remote: RemoteFile) -> None:
+        self._fd = self._new_part()
+        try:
+            self._reserve(remote.size or 0)
+            journal.save(journal.path_of(self.part), self._record((), remote))
+        except OSError:
+            self._take_back()
+            raise
+
+    def _new_part(self) -> int:
+        """A part of our own, empty; under another name if this one is gone."""
+        assert self.target is not None
+        if not is_free(self.part):
+            self.target = self._places.move_on(self.target)
+        if journal.path_of(self.part).exists():
+            set_aside(self.target)
+        return self._locked(os.O_RDWR | os.O_CREAT)
+
+    def _take_back(self) -> None:
+        """There is no room for it: leave nothing that blocks the name."""
+        self.part.unlink()
+        journal.path_of(self.part).unlink(missing_ok=True)
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _locked(self, flags: int) -> int:
+        """The part, open and ours alone."""
+        fd = os.open(self.part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        problem = ""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LocalError(f"{self.part}: another run is writing it") from None
-        if not _is_at(self._fd, self.part):
-            raise LocalError(f"{self.part}: another run has just finished it")
-        os.ftruncate(self._fd, 0)
+            problem = "another run is writing it"
+        else:
+            if not _is_at(fd, self.part):
+                problem = "another run has just finished it"
+        if problem:
+            os.close(fd)
+            raise LocalError(f"{self.part}: {problem}")
+        return fd
+
+    def _reserve(self, size: int) -> None:
+        assert self._fd is not None
+        if missing := lacking(self._fd, size):
+            raise OSError(
+                errno.ENOSPC, f"no space, {missing} of {size} bytes are too many"
+            )
+        reserve(self._fd, size)
 
     def _pwrite(self, block: Block) -> None:
         assert self._fd is not None
@@ -216,47 +314,96 @@ class FileSink:
             at += written
             buffers = (*after(batch, written), *buffers[MOST_BUFFERS:])
 
+    def _sync(self, covered: tuple[ByteRange, ...], remote: RemoteFile) -> None:
+        assert self._fd is not None
+        flush(self._fd)
+        journal.save(journal.path_of(self.part), self._record(covered, remote))
+
+    def _record(self, covered: tuple[ByteRange, ...], remote: RemoteFile) -> Record:
+        assert self._fd is not None
+        status = os.fstat(self._fd)
+        return Record(
+            link=self._link,
+            name=self._name,
+            size=remote.size,
+            etag=remote.etag,
+            last_modified=remote.last_modified,
+            media_type=remote.media_type,
+            done=covered,
+            device=status.st_dev,
+            inode=status.st_ino,
+        )
+
     def _complete(self, size: int, modified: float | None) -> None:
         self._write_small()
         assert self._fd is not None
+        assert self.target is not None
         os.ftruncate(self._fd, size)
         if modified is not None:
             os.utime(self._fd, (modified, modified))
-        _flush(self._fd)
-        self.part.rename(self.target)
+        flush(self._fd)
+        self._give_name()
         self._close()
+
+    def _give_name(self) -> None:
+        """The part becomes the target, wherever one has come to be meanwhile."""
+        assert self.target is not None
+        part, first = self.part, self.target
+        if self._conflict is not OnConflict.OVERWRITE and os.path.lexists(first):
+            self.target = self._places.move_on(first)
+        part.rename(self.target)
+        journal.path_of(part).unlink(missing_ok=True)
+        drop_set_aside(first)
 
     def _rename_bad(self) -> None:
         self._write_small()
         self.part.rename(self.part.with_name(self.part.name + ".bad"))
+        journal.path_of(self.part).unlink(missing_ok=True)
+        self._close()
 
     def _write_small(self) -> None:
+        if self._small is None:
+            return
         if self._fd is None:
-            self._create()
-        for block in self._small or ():
-            self._pwrite(block)
+            self._fd = self._new_part()
+        try:
+            for block in self._small:
+                self._pwrite(block)
+        except OSError:
+            self._take_back()
+            raise
 
     def _close(self) -> None:
-        self._small = None
-        if self._chosen:
-            self._names.give_back(self.target)
-            self._chosen = False
+        self._small = self._found = None
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+        if self._is_claimed and self.target is not None:
+            self._is_claimed = False
+            self._places.give_back(self.target)
 
 
 def _is_at(fd: int, path: Path) -> bool:
     """Whether the path still leads to the open file."""
-    try:
+    with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False))
-    except FileNotFoundError:
+    return False
+
+
+def _holds(fd: int, record: Record) -> bool:
+    """Whether this is the very file that the journal speaks of.
+
+    Both lie in one folder: the device is the same, whatever number it has today.
+    """
+    return os.fstat(fd).st_ino == record.inode
+
+
+def _is_this(
+    path: Path, size: int | None, modified: float | None, digest: Digest | None
+) -> bool:
+    """Whether the file that is there is the one that is wanted, whole."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != size:
         return False
-
-
-def _flush(fd: int) -> None:
-    full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is not None:
-        fcntl.fcntl(fd, full)
-    else:
-        os.fdatasync(fd)
+    if digest is not None:
+        return digest_of(path, digest.algorithm) == digest
+    return modified is not None and int(path.stat().st_mtime) == int(modified)

@@ -2,8 +2,11 @@
 
 `MOVES` is the whole life of a job; `_move` is the only place where its state
 changes, and a move that is not in the table raises and changes nothing. Pausing
-cancels the running task from outside: plan and sink stay, and running again
+cancels the running task from outside: plan and delivery stay, and running again
 goes on from them.
+
+A job begins at most three times: anew, with what an earlier run left, or, once,
+with another version of a file that changed under it.
 """
 
 from __future__ import annotations
@@ -11,14 +14,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from time import monotonic
 
 from humanize import naturalsize
 
 from engine.config import Config
-from engine.errors import HydraError, IntegrityError
-from engine.files import FileSink
+from engine.delivery import Delivery, First, StreamDelivery
+from engine.errors import (
+    ChangedError,
+    ExpiredError,
+    HydraError,
+)
+from engine.journal import Link
 from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import (
@@ -30,12 +37,12 @@ from engine.model import (
     RemoteFile,
     WindowChange,
 )
-from engine.naming import name_for, sanitise
+from engine.naming import name_for
+from engine.opening import Opened, Opening
 from engine.patience import Patience
-from engine.plan import OPEN_END, Plan, Segment
-from engine.probe import probe
+from engine.plan import Plan
 from engine.ranges import ByteRange
-from engine.sinks import StreamSink
+from engine.renewal import fresh_url
 from engine.sizes import (
     HASHED_SEGMENT,
     LARGEST_SEGMENT,
@@ -46,8 +53,6 @@ from engine.sizes import (
 )
 from engine.source import Source, mask
 from engine.transfer import Transfer
-from engine.transport import Response
-from engine.verify import Verifier
 from engine.window import Window
 
 MANY_LANES = 16
@@ -56,10 +61,13 @@ MANY_LANES = 16
 _S = JobState
 MOVES: dict[JobState, frozenset[JobState]] = {
     _S.QUEUED: frozenset({_S.PROBING, _S.PAUSED, _S.CANCELLED}),
-    _S.PROBING: frozenset({_S.RUNNING, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
-    _S.RUNNING: frozenset({_S.VERIFYING, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
+    _S.PROBING: frozenset({_S.RUNNING, _S.PAUSED, _S.FAILED, _S.EXPIRED, _S.CANCELLED}),
+    _S.RUNNING: frozenset(
+        {_S.PROBING, _S.VERIFYING, _S.PAUSED, _S.FAILED, _S.EXPIRED, _S.CANCELLED}
+    ),
     _S.VERIFYING: frozenset({_S.DONE, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
     _S.PAUSED: frozenset({_S.QUEUED, _S.CANCELLED}),
+    _S.EXPIRED: frozenset({_S.QUEUED, _S.CANCELLED}),
     _S.DONE: frozenset(),
     _S.FAILED: frozenset(),
     _S.CANCELLED: frozenset(),
@@ -76,8 +84,6 @@ class Milestones:
     """The name is known."""
     received: asyncio.Event = field(default_factory=asyncio.Event)
     """Every byte is here."""
-    drained: asyncio.Event = field(default_factory=asyncio.Event)
-    """The reader of a stream has had every byte."""
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -90,12 +96,10 @@ class Job:
         spec: JobSpec,
         *,
         config: Config,
-        source: Source,
+        make_source: Callable[[str], Source],
         limiter: Limiter,
         window_of: Callable[[str], Window],
-        make_file: Callable[[str], FileSink],
-        stream: StreamSink | None,
-        verifier: Verifier | None,
+        delivery: Delivery,
         emit: Emit,
         count: Callable[[int], None],
         on_received: Callable[[], None],
@@ -107,25 +111,26 @@ class Job:
         self.verdict = ""
         self.threads = spec.threads or config.threads
         self.limiter = limiter
-        self.stream = stream
+        self.delivery = delivery
         self.milestones = Milestones()
         self._config = config
-        self._source = source
+        self._make_source = make_source
+        self._source = make_source(spec.url)
         self._window_of = window_of
-        self._make_file = make_file
-        self.verifier = verifier
         self._emit = emit
         self._count = count
         self._on_received = on_received
         self.remote: RemoteFile | None = None
         self.plan = Plan(None)
-        self.file: FileSink | None = None
         self.transfer: Transfer | None = None
         self.window: Window | None = None
+        self._patience: Patience | None = None
         self._told: WindowChange | None = None
         self.meter = Meter(monotonic())
-        self._denied_before = 0
-        self.throttled = False
+        self._denied_before, self._looked_at = 0, monotonic()
+        self.throttled = self._has_changed = self._has_new_link = False
+        self._renewed_at: int | None = None
+        """How much was here when the last fresh link was asked for."""
         self._emit(self.id, EventKind.QUEUED, self.name)
 
     def __repr__(self) -> str:
@@ -134,8 +139,9 @@ class Job:
     @property
     def name(self) -> str:
         """As typed, or as the server named it, or as the URL looks."""
-        if self.file is not None:
-            return self.file.target.name
+        file = self.delivery.file
+        if file is not None and file.target is not None:
+            return file.target.name
         if self.spec.name:
             return self.spec.name
         if self.remote is not None:
@@ -164,18 +170,27 @@ class Job:
         self._move(JobState.QUEUED)
         self._emit(self.id, EventKind.RESUMED, "resumed")
 
+    def renew(self, url: str) -> None:
+        """Back into the queue with a fresh link to the same file."""
+        self._move(JobState.QUEUED)
+        self._follow(url)
+        self.error, self.verdict = None, ""
+        self.milestones.finished.clear()
+        self.milestones.received.clear()
+        self._emit(self.id, EventKind.RESUMED, "has a fresh link")
+
     def cancel(self) -> None:
         """Give up for good; the caller cancels the task."""
         self._move(JobState.CANCELLED)
-        if self.stream is not None:
-            self.stream.end(HydraError("cancelled"))
-            self.stream.discard()
+        self.delivery.end(HydraError("cancelled"))
+        self.discard()
         self._finish()
 
     def may_become(self, state: JobState) -> bool:
         """Whether that is a legal move; what has a verdict cannot be stopped any more."""
         stops = state in {JobState.PAUSED, JobState.CANCELLED}
-        return state in MOVES[self.state] and not (stops and self.verdict)
+        is_judged = bool(self.verdict) and self.state is not JobState.EXPIRED
+        return state in MOVES[self.state] and not (stops and is_judged)
 
     def set_threads(self, threads: int | None) -> None:
         """Most lanes from now on; None lets the window find out."""
@@ -187,6 +202,7 @@ class Job:
 
     def tick(self) -> None:
         """Look up: time has passed, and something may have been limiting."""
+        now = monotonic()
         self.throttled = self.limiter.denials > self._denied_before
         self._denied_before = self.limiter.denials
         if self.window is not None and self.transfer is not None:
@@ -194,8 +210,20 @@ class Job:
                 self.window.excuse("limit")
             if self.transfer.waits_for_sink:
                 self.window.excuse("sink")
+            if self._patience and (self.throttled or self.transfer.is_held_back):
+                self._patience.excuse(now - self._looked_at)
+        self._looked_at = now
         self._tell_window()
         self.poke()
+
+    def wake(self, slept: float) -> None:
+        """The machine has slept for that long: nobody is to blame for the silence."""
+        if self._patience is not None:
+            self._patience.excuse(slept)
+        if self.window is not None:
+            self.window.excuse("asleep")
+        if self.transfer is not None:
+            self.transfer.wake()
 
     def _tell_window(self) -> None:
         if self.window is None or self.transfer is None:
@@ -223,161 +251,201 @@ class Job:
         except Exception as error:  # noqa: BLE001  # our bug; the other jobs go on
             self._fail(error)
         finally:
-            self.transfer = None
-            if self.window is not None:
-                self.window.part(self.threads)
-                self.window = None
-            if self.state not in {JobState.PAUSED, JobState.QUEUED}:
-                await self.close()
+            await self._come_to_rest()
 
     async def close(self) -> None:
         """Let go of the file; what there is of it stays."""
-        if self.verifier is not None:
-            await self.verifier.settle()
-        if self.file is not None and self.file.is_open:
-            await asyncio.shield(self.file.close())
+        await self.delivery.close()
 
     def discard(self) -> None:
         """Forget what a reader who has left will not read."""
-        if self.stream is not None:
-            self.stream.discard()
+        if self.delivery.stream is not None:
+            self.delivery.stream.discard()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the reader of a stream has had every byte."""
+        delivery = self.delivery
+        return isinstance(delivery, StreamDelivery) and delivery.drained.is_set()
 
     async def batches(self) -> AsyncGenerator[list[Block]]:
         """A streaming job's bytes, in order; hashed while the caller has them."""
-        assert self.stream is not None
-        async for batch in self.stream.batches():
-            hashing = self.verifier.feed(batch) if self.verifier else None
+        assert isinstance(self.delivery, StreamDelivery)
+        async for batch in self.delivery.batches():
             yield batch
-            if hashing is not None:
-                await hashing
-        self.milestones.drained.set()
         await self.milestones.finished.wait()
         if self.error is not None:
             raise self.error
 
+    async def _come_to_rest(self) -> None:
+        if self.transfer is not None:
+            self.remote = self.transfer.remote
+            self.transfer = None
+        if self.window is not None:
+            self.window.part(self.threads)
+            self.window = None
+        if self.state is not JobState.DONE:
+            await self.delivery.rest(self.plan, self.remote)
+        if self.state not in {JobState.PAUSED, JobState.QUEUED}:
+            await self.close()
+        if self.state is JobState.EXPIRED:
+            self.remote = None  # the next link finds what is there
+
     async def _download(self) -> None:
         self._move(JobState.PROBING)
-        first = None
-        if self.remote is None:
-            sample = ByteRange(0, self._sizes().least)
-            found = await probe(self._source, sample, self._patience(), self._join)
-            first = self._learn(*found, sample)
-        remote = self.remote
-        assert remote is not None
+        while True:
+            try:
+                await self._attempt()
+            except ChangedError as change:
+                await self._begin_again(change)
+            except ExpiredError as expired:
+                await self._renew(expired)
+            else:
+                return
+
+    async def _attempt(self) -> None:
+        remote, first = await self._begin()
+        verdict = await self._open(remote, first)
         self._move(JobState.RUNNING)
-        self._emit(self.id, EventKind.STARTED, f"{self.name}: started")
-        self._join()
-        await self._receive(remote, first)
+        if not verdict:
+            self._emit(self.id, EventKind.STARTED, f"{self.name}: started")
+            remote = await self._receive(remote, first)
+        self._received_all()
+        await self.delivery.drain()
         self._move(JobState.VERIFYING)
-        self.verdict = await self._verify()
-        if self.file is not None:
-            modified = _timestamp(remote.last_modified)
-            await self.file.finish(self.plan.done.total, modified)
+        self.verdict = verdict or await self._check(remote)
+        if not verdict:
+            await self.delivery.finish(self.plan, remote)
         self._move(JobState.DONE)
         self._emit(self.id, EventKind.DONE, f"{self.name}: {self.verdict}")
         self._finish()
 
-    def _learn(
-        self, remote: RemoteFile, response: Response, first: ByteRange
-    ) -> tuple[Segment, Response] | None:
-        """Make a plan of what the probe found; its body is the first segment."""
-        self.remote = remote
-        self.plan = Plan(remote.size)
-        self._emit(self.id, EventKind.PROBED, self._description(remote))
+    async def _begin(self) -> tuple[RemoteFile, First | None]:
+        """Learn what there is to fetch; the first of it may already flow."""
+        if self.remote is not None and not self._has_new_link:
+            return self.remote, None
+        self._patience = self._new_patience()
+        link, least = Link.of(self.spec.url), self._sizes().least
+        opening = Opening(
+            link=link,
+            delivery=self.delivery,
+            source=self._source,
+            patience=self._patience,
+            join=self._join,
+            least=least,
+        )
+        is_new = self.remote is None
+        opened = await opening.open(self.remote, self.plan)
+        self.remote, self.plan = opened.remote, opened.plan
+        self._has_new_link = False
+        self._tell_opened(opened, is_new=is_new)
         self.milestones.probed.set()
-        segment = self.plan.lease(0, first.size if remote.ranges else OPEN_END)
-        if segment is None:
-            response.close()
-            return None
-        return segment, response
+        return opened.remote, opened.first
 
-    async def _receive(
-        self, remote: RemoteFile, first: tuple[Segment, Response] | None
-    ) -> None:
-        sink = await self._open_sink(remote, first)
-        window = self.window
-        assert window is not None
-        self.transfer = Transfer(
+    def _tell_opened(self, opened: Opened, *, is_new: bool) -> None:
+        if is_new:
+            description = self._description(opened.remote)
+            self._emit(self.id, EventKind.PROBED, description)
+        if here := opened.plan.done.total:
+            size = naturalsize(here, binary=True)
+            self._emit(self.id, EventKind.RESUMED, f"{self.name}: {size} are here")
+
+    # -- what may happen on the way -------------------------------------------
+
+    async def _begin_again(self, change: ChangedError) -> None:
+        """Once, with the new version; what is here of the old one is kept until then."""
+        if self._has_changed or not self.delivery.can_begin_again:
+            raise change
+        self._has_changed = True
+        self._leave_transfer()
+        self._emit(self.id, EventKind.CHANGED, f"{self.name}: {change}; begins again")
+        await self.delivery.begin_again()
+        self.remote = None
+        self.plan = Plan(None)
+        self._follow(self.spec.url)
+
+    async def _renew(self, expired: ExpiredError) -> None:
+        """Ask the user's command for a fresh link, if the last one brought anything."""
+        command = self._config.url_command
+        if command is None or self._renewed_at == self.plan.done.total:
+            raise expired
+        self._leave_transfer()
+        self._emit(self.id, EventKind.EXPIRED, f"{self.name}: {expired}")
+        self._renewed_at = self.plan.done.total
+        self._follow(await fresh_url(command, self.spec.url))
+
+    def _follow(self, url: str) -> None:
+        self._source = self._make_source(url)
+        self._has_new_link = True
+        if self.window is not None:
+            self.window.reopen(monotonic())
+
+    def _leave_transfer(self) -> None:
+        """Back to the first request, with what was learned about the file."""
+        if self.state is not JobState.PROBING:
+            self._move(JobState.PROBING)
+        if self.transfer is not None:
+            self.remote = self.transfer.remote
+            self.transfer = None
+
+    # -- the bytes --------------------------------------------------------------
+
+    async def _open(self, remote: RemoteFile, first: First | None) -> str:
+        """Open the delivery; why there is nothing to fetch, if so."""
+        try:
+            verdict = await self.delivery.open(remote)
+        except BaseException:
+            self._drop(first)
+            raise
+        if verdict:
+            self._drop(first)
+            self.plan = Plan(remote.size, [ByteRange(0, remote.size or 0)])
+        return verdict
+
+    def _drop(self, first: First | None) -> None:
+        if first is not None:
+            first[1].close()
+            self.plan.release(first[0])
+
+    async def _receive(self, remote: RemoteFile, first: First | None) -> RemoteFile:
+        """Fetch what is missing; the file as it is known then."""
+        self._patience = self._new_patience()
+        self.transfer = transfer = Transfer(
             source=self._source,
             remote=remote,
             plan=self.plan,
-            sink=sink,
-            window=window,
-            patience=self._patience(),
+            sink=self.delivery.sink,
+            window=self._join(),
+            patience=self._patience,
             limiter=self.limiter,
             sizes=self._sizes(),
             threads=self.threads,
             on_bytes=self._received,
         )
-        if self.verifier is None or not isinstance(sink, FileSink):
-            await self.transfer.run(first)
-        else:
-            await self._receive_and_hash(self.transfer, first, sink, self.verifier)
+        await self.delivery.accompany(transfer, first, self.plan)
+        return transfer.remote
+
+    def _received_all(self) -> None:
         self.milestones.received.set()
         self._on_received()
-        if self.stream is not None:
-            self.stream.end()
-            await self.milestones.drained.wait()
 
-    async def _receive_and_hash(
-        self,
-        transfer: Transfer,
-        first: tuple[Segment, Response] | None,
-        sink: FileSink,
-        verifier: Verifier,
-    ) -> None:
-        follower = verifier.follow(sink, self.plan)
-        try:
-            async with asyncio.TaskGroup() as group:
-                following = group.create_task(follower)
-                await transfer.run(first)
-                following.cancel()
-        except* HydraError as errors:
-            raise errors.exceptions[0] from None
-
-    async def _open_sink(
-        self, remote: RemoteFile, first: tuple[Segment, Response] | None
-    ) -> FileSink | StreamSink:
-        if self.stream is not None:
-            return self.stream
-        try:
-            if self.file is None:
-                self.file = self._make_file(sanitise(self.spec.name or remote.name))
-            await self.file.open(remote.size)
-        except BaseException:
-            if first is not None:
-                first[1].close()
-                self.plan.release(first[0])
-            await self.close()
-            self.file = None
-            raise
-        return self.file
-
-    async def _verify(self) -> str:
-        if self.verifier is None:
-            known = self.remote is not None and self.remote.size is not None
-            return "size only" if known else "length unknown"
-        try:
-            if self.file is None:
-                verdict = self.verifier.compare()
-            else:
-                verdict = await self.verifier.conclude(self.file, self.plan)
-        except IntegrityError:
-            if self.file is not None:
-                await self.file.condemn()
-            raise
-        self._emit(self.id, EventKind.VERIFIED, verdict)
+    async def _check(self, remote: RemoteFile) -> str:
+        verdict = await self.delivery.check(self.plan, remote)
+        if self.delivery.verifier is not None:
+            self._emit(self.id, EventKind.VERIFIED, verdict)
         return verdict
 
     def _fail(self, error: Exception) -> None:
-        if not self.may_become(JobState.FAILED):
+        expired = isinstance(error, ExpiredError) and self.delivery.file is not None
+        state = JobState.EXPIRED if expired else JobState.FAILED
+        if not self.may_become(state):
             return
-        self._move(JobState.FAILED)
+        self._move(state)
         self.error = error
         self.verdict = str(error)
-        self._emit(self.id, EventKind.FAILED, f"{self.name}: {error}")
-        if self.stream is not None:
-            self.stream.end(error)
+        kind = EventKind.EXPIRED if expired else EventKind.FAILED
+        self._emit(self.id, kind, f"{self.name}: {error}")
+        self.delivery.end(error)
         self._finish()
 
     def _finish(self) -> None:
@@ -400,23 +468,22 @@ class Job:
             self.window = window
         return window
 
-    def _patience(self) -> Patience:
+    def _new_patience(self) -> Patience:
         return Patience(self._config.give_up_after, self._retrying)
 
     def _sizes(self) -> Sizes:
         config = self._config
-        if self.stream is not None:
+        if self.delivery.stream is not None:
             share = config.buffer // (self.threads or MANY_LANES)
             most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
             return StreamSizes(SMALLEST_LEASE, most)
-        most = HASHED_SEGMENT if self.verifier else LARGEST_SEGMENT
+        most = HASHED_SEGMENT if self.delivery.verifier else LARGEST_SEGMENT
         return FileSizes(config.min_chunk, max(most, config.min_chunk))
 
     def _received(self, size: int) -> None:
         self.meter.add(size, monotonic())
         self._count(size)
-        if self.verifier is not None:
-            self.verifier.nudge()
+        self.delivery.received()
 
     def _retrying(self, note: str) -> None:
         self._emit(self.id, EventKind.RETRY, f"{self.name}: {note}")
@@ -426,13 +493,3 @@ class Job:
         if remote.size is not None:
             size = naturalsize(remote.size, binary=True)
         return f"{self.name}: {size}" + ("" if remote.ranges else ", no ranges")
-
-
-def _timestamp(last_modified: str | None) -> float | None:
-    """A Last-Modified field as seconds of the epoch, where it is a date."""
-    if last_modified is None:
-        return None
-    try:
-        return parsedate_to_datetime(last_modified).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -15,7 +15,7 @@ from engine.model import Bottleneck, FrontSnapshot, JobSnapshot
 
 def snapshot_of(job: Job, *, detailed: bool) -> JobSnapshot:
     """The job now."""
-    remote = job.remote
+    remote, file = job.remote, job.delivery.file
     brief = JobSnapshot(
         id=job.id,
         name=job.name,
@@ -27,15 +27,15 @@ def snapshot_of(job: Job, *, detailed: bool) -> JobSnapshot:
         lane_count=len(job.transfer.lanes) if job.transfer else 0,
         threads=job.threads,
         limit=job.spec.limit,
-        streaming=job.stream is not None,
+        streaming=job.delivery.stream is not None,
         verdict=job.verdict,
-        target=str(job.file.target) if job.file else "",
+        target=str(file.target) if file and file.target else "",
     )
     return _with_details(job, brief) if detailed else brief
 
 
 def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
-    now = monotonic()
+    now, verifier = monotonic(), job.delivery.verifier
     lanes = sorted(job.transfer.lanes.items()) if job.transfer else ()
     return replace(
         brief,
@@ -43,7 +43,7 @@ def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
         pieces=tuple(job.plan.done),
         window=job.window.snapshot() if job.window else None,
         front=_front(job),
-        hash=job.verifier.snapshot() if job.verifier else None,
+        hash=verifier.snapshot() if verifier else None,
         bottleneck=_bottleneck(job),
     )
 
@@ -51,7 +51,8 @@ def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
 def _front(job: Job) -> FrontSnapshot:
     plan = job.plan
     front = plan.front
-    buffer = job.stream.buffer if job.stream else None
+    stream = job.delivery.stream
+    buffer = stream.buffer if stream else None
     return FrontSnapshot(
         front=front if buffer is None else buffer.cursor,
         waiting=plan.done.total - front if buffer is None else buffer.waiting,
@@ -65,7 +66,7 @@ def _bottleneck(job: Job) -> Bottleneck:
     """What the job waits for most."""
     if job.throttled:
         return Bottleneck.LIMIT
-    stream, transfer = job.stream, job.transfer
+    stream, transfer = job.delivery.stream, job.transfer
     if stream is not None and transfer is not None and transfer.is_at_horizon:
         return Bottleneck.READER if stream.buffer.is_ready else Bottleneck.HEAD
     if transfer is not None and transfer.waits_for_sink:

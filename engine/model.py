@@ -59,6 +59,16 @@ class RemoteFile:
     name: str
     etag: str | None = None
     last_modified: str | None = None
+    media_type: str = ""
+
+
+class OnConflict(StrEnum):
+    """What to do where the target exists and is another file."""
+
+    RENAME = "rename"
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+    FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +109,19 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    """Its link works no more; a fresh one for the same file lets it go on."""
 
     @property
     def is_final(self) -> bool:
-        return self in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+        return self in _FINAL
 
     @property
     def is_live(self) -> bool:
         return self in {JobState.PROBING, JobState.RUNNING, JobState.VERIFYING}
+
+
+_FINAL = {JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED}
 
 
 class LaneState(StrEnum):
@@ -249,6 +264,8 @@ class EventKind(StrEnum):
     STARTED = "started"
     WINDOW = "window"
     RETRY = "retry"
+    CHANGED = "changed"
+    EXPIRED = "expired"
     VERIFIED = "verified"
     DONE = "done"
     FAILED = "failed"

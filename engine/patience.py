@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from time import monotonic
 
-from engine.errors import Fault
+from engine.errors import Denied, Fault
 from engine.retry import CONGESTION, Backoff
 from engine.window import Window
 
@@ -33,6 +33,10 @@ class Patience:
         """Bytes nobody had before: they restore patience."""
         self._backoff.progressed(size, monotonic())
 
+    def excuse(self, seconds: float) -> None:
+        """We stood still ourselves: paused, throttled, asleep, or our reader was."""
+        self._backoff.excuse(seconds)
+
     def charge(self, fault: Fault, window: Window, *, reached: bool) -> float:
         """Seconds to nap before asking again; the window learns of it at once.
 
@@ -43,9 +47,11 @@ class Patience:
         hopeless = fault.unreachable and not reached
         delay = self._backoff.failed(now, self._unreachable_for if hopeless else None)
         if delay is None:
-            raise fault.final(str(fault)) from fault
-        if fault.status in CONGESTION:
+            raise fault.in_the_end() from fault
+        if fault.status in CONGESTION or isinstance(fault, Denied):
             window.cut(str(fault), now)
+        if fault.lost:
+            window.lost()
         if fault.retry_after is not None:
             window.close_until(now + fault.retry_after)
             delay = max(delay, fault.retry_after)

@@ -11,7 +11,7 @@ stop of a segment is the plan's to move: a lane must look at it after each read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from engine.ranges import ByteRange, RangeSet
@@ -54,13 +54,14 @@ class Segment:
 class Plan:
     """The bookkeeping of one file. Nothing here waits, and nothing here fails."""
 
-    def __init__(self, size: int | None) -> None:
+    def __init__(self, size: int | None, done: Iterable[ByteRange] = ()) -> None:
         self.size = size
-        self.done = RangeSet()
+        self.done = RangeSet(done)
         self.segments: list[Segment] = []
         self.restarts = 0
         """How often everything that had landed was given up."""
-        self._todo = RangeSet([ByteRange(0, OPEN_END if size is None else size)])
+        whole = ByteRange(0, OPEN_END if size is None else size)
+        self._todo = RangeSet(self.done.gaps(whole))
 
     def __repr__(self) -> str:
         return f"<Plan {self.done.total} of {self.size}: {self.segments}>"
@@ -79,10 +80,9 @@ class Plan:
         """Bytes wanted by nobody yet."""
         return self._todo.total
 
-    def next_offset(self) -> int | None:
-        """The lowest byte that could be leased."""
-        first = self._todo.first()
-        return first.start if first else None
+    def next_gap(self) -> ByteRange | None:
+        """The lowest bytes that could be leased."""
+        return self._todo.first()
 
     def lease(
         self, lane: int, want: int, horizon: int = OPEN_END, least: int = 1
@@ -102,17 +102,29 @@ class Plan:
         self._todo.remove(ByteRange(gap.start, stop))
         return self._issue(lane, gap.start, stop)
 
-    def claim(self, segment: Segment, size: int) -> ByteRange | None:
-        """Move the mark over `size` bytes; the part of them nobody else delivered.
+    def lease_rest(self, lane: int) -> Segment | None:
+        """All that is free, for a lane that gets the whole file whatever it asks for."""
+        first, last = self._todo.first(), self._todo.last()
+        if first is None or last is None:
+            return None
+        self._todo = RangeSet()
+        return self._issue(lane, first.start, last.stop)
 
-        Bytes beyond the segment's stop are nobody's business and are left out.
+    def claim(self, segment: Segment, size: int) -> ByteRange | None:
+        """Move the mark over `size` bytes; the first part of them that is wanted.
+
+        Where somebody has delivered what follows it, the mark stops at its end, and
+        the rest is to be claimed next. Bytes beyond the segment's stop are nobody's
+        business and are left out.
         """
         start, stop = segment.mark, min(segment.mark + size, segment.stop)
-        segment.mark = max(start, stop)
         rival = segment.rival
-        start = self.done.front(start)
         if rival is not None:
-            start = max(start, rival.mark)
+            start = max(self.done.front(start), rival.mark)
+        start = self.done.front(start)
+        if (island := self.done.following(start)) is not None:
+            stop = min(stop, island) if start < stop else stop
+        segment.mark = max(segment.mark, stop)
         segment.landed = min(start, segment.mark)
         if start >= stop:
             return None

@@ -1,9 +1,9 @@
 """The first request: a probe and already data.
 
 A GET with a bounded range tells everything a HEAD would, truthfully, and its
-body is the first segment. Each kind of answer is a normal case: 206, 200 from a
-server without ranges, unknown length, content codings, and 416 for a file that
-is empty.
+body is the first segment, or the first gap of a file that is partly here. Each
+kind of answer is a normal case: 206, 200 from a server without ranges, unknown
+length, content codings, and 416 for a file that is empty.
 """
 
 from __future__ import annotations
@@ -13,22 +13,27 @@ from collections.abc import Callable
 from time import monotonic
 
 from engine.errors import Fault, RefusedError
+from engine.identity import Likeness, compare
 from engine.model import RemoteFile
-from engine.naming import name_for
 from engine.patience import Patience
 from engine.ranges import ByteRange
-from engine.source import Source, content_range, undone_coding
+from engine.source import Source, content_range, describe, undone_coding
 from engine.transport import Response
 from engine.window import Window
 
 
 async def probe(
-    source: Source, first: ByteRange, patience: Patience, join: Callable[[], Window]
+    source: Source,
+    first: ByteRange,
+    patience: Patience,
+    join: Callable[[], Window],
+    known: RemoteFile | None = None,
 ) -> tuple[RemoteFile, Response]:
     """Ask for the `first` range; what the answer says of the file, and its body.
 
     Asks again while patience lasts. `join` gives the window to be counted in,
-    which a redirect may change.
+    which a redirect may change. The body is the range asked for unless the file
+    is not the one that is `known`.
     """
     while True:
         window = join()
@@ -36,7 +41,7 @@ async def probe(
             await asyncio.sleep(wait)
         window.enter()
         try:
-            return await _ask(source, first)
+            return await _ask(source, first, known)
         except Fault as fault:
             nap = patience.charge(fault, window, reached=False)
         finally:
@@ -44,27 +49,24 @@ async def probe(
         await asyncio.sleep(nap)
 
 
-async def _ask(source: Source, first: ByteRange) -> tuple[RemoteFile, Response]:
+async def _ask(
+    source: Source, first: ByteRange, known: RemoteFile | None
+) -> tuple[RemoteFile, Response]:
     asked_for = source.url
     response = await source.open(first)
     try:
         if _must_be_whole(response):
             response.close()
             response = await source.open(None)
-        size, ranges = _extent(response, first)
+        seen = describe(response, asked_for)
+        likeness = compare(known, seen) if known is not None else Likeness.SAME
+        if likeness is not Likeness.OTHER:
+            _check_usable(response, first, likeness)
     except BaseException:
         response.close()
         raise
-    headers = response.headers
-    remote = RemoteFile(
-        url=source.url,
-        size=size,
-        ranges=ranges,
-        name=name_for(headers.get("content-disposition"), source.url, asked_for),
-        etag=headers.get("etag"),
-        last_modified=headers.get("last-modified"),
-    )
-    return remote, response
+    source.pin(response)
+    return seen, response
 
 
 def _must_be_whole(response: Response) -> bool:
@@ -75,25 +77,16 @@ def _must_be_whole(response: Response) -> bool:
     return found is None or found.size is None or bool(undone_coding(response))
 
 
-def _extent(response: Response, first: ByteRange) -> tuple[int | None, bool]:
-    """The size of the whole file, and whether parts of it can be had."""
-    if response.status == 200:
-        return _whole_length(response), False
+def _check_usable(response: Response, first: ByteRange, likeness: Likeness) -> None:
+    """Refuse an answer whose body is neither the whole nor the part asked for."""
+    if likeness is Likeness.PAGE:
+        raise Fault("a web page came instead of the file")
     found = content_range(response)
-    if found is not None and found.size == 0:
-        return 0, True
+    if response.status == 200 or (found is not None and found.size == 0):
+        return
     if found is None or found.part is None or found.part.start != first.start:
         raise Fault(
             f"HTTP {response.status} with an unusable Content-Range",
             unreachable=True,
             final=RefusedError,
         )
-    return found.size, True
-
-
-def _whole_length(response: Response) -> int | None:
-    """Content-Length, where it is the length of the bytes we get."""
-    length = response.headers.get("content-length")
-    if undone_coding(response) or length is None or not length.isdigit():
-        return None
-    return int(length)

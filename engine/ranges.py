@@ -105,6 +105,15 @@ class RangeSet:
         at = bisect_right(self._starts, start) - 1
         return self._stops[at] if at >= 0 and start < self._stops[at] else start
 
+    def following(self, offset: int) -> int | None:
+        """The start of the first range beyond `offset`, or None."""
+        at = bisect_right(self._starts, offset)
+        return self._starts[at] if at < len(self._starts) else None
+
+    def last(self) -> ByteRange | None:
+        """The highest range, or None where the set is empty."""
+        return ByteRange(self._starts[-1], self._stops[-1]) if self._starts else None
+
     def first(self) -> ByteRange | None:
         """The lowest range, or None where the set is empty."""
         return ByteRange(self._starts[0], self._stops[0]) if self._starts else None

@@ -44,6 +44,10 @@ class Backoff:
             self._storms = 0
             self._storm_ends = 0.0
 
+    def excuse(self, seconds: float) -> None:
+        """That long nobody could have made progress: it counts against no one."""
+        self._progress_at += seconds
+
     def failed(self, now: float, patience: float | None = None) -> float | None:
         """Seconds to wait before asking again, or None to give up.
 

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from engine.errors import HydraError, LocalError, ReaderGoneError
 from engine.model import Block
+from engine.ranges import ByteRange, RangeSet
 from engine.reorder import ReorderBuffer
 
 Buffers = Sequence[bytes | memoryview]
@@ -30,6 +31,8 @@ BATCH = 2 * 1024 * 1024
 """Bytes a reader is handed at once: large enough that a thread hop is cheap."""
 PIPE_SIZE = 1024 * 1024
 """Linux's usual limit for the pipe of an unprivileged process."""
+SAMPLE = 64 * 1024
+"""Bytes by which two files are told apart where nothing else can."""
 
 
 class Sink(Protocol):
@@ -44,6 +47,10 @@ class Sink(Protocol):
         ...
 
     async def write(self, block: Block) -> None: ...
+
+    async def sample(self, _done: RangeSet, /) -> Block | None:
+        """Some bytes that are known to be right, or None where there are none."""
+        ...
 
 
 def after(buffers: Buffers, written: int) -> tuple[bytes | memoryview, ...]:
@@ -76,6 +83,8 @@ class StreamSink:
         self._ready = asyncio.Event()
         self._ended = False
         self._is_discarded = False
+        self._last: Block | None = None
+        """The last bytes that went out."""
         self._error: BaseException | None = None
 
     @property
@@ -92,6 +101,19 @@ class StreamSink:
         self.buffer.push(block)
         if self.buffer.is_ready:
             self._ready.set()
+
+    async def sample(self, _done: RangeSet) -> Block | None:
+        return self._last
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the reader has had nothing yet, so that all can be taken back."""
+        return self.buffer.front == 0
+
+    def begin_again(self) -> None:
+        """Forget what is held: another version of the file comes instead."""
+        self.buffer = ReorderBuffer(self.buffer.capacity)
+        self.make_room()
 
     def end(self, error: BaseException | None = None) -> None:
         """Nothing more will be written; the reader gets what is left, or `error`."""
@@ -117,6 +139,7 @@ class StreamSink:
         while True:
             batch = self.buffer.take(BATCH)
             if batch:
+                self._last = _tail(batch[-1])
                 yield batch
                 self.buffer.release(sum(block.size for block in batch))
                 self.make_room()
@@ -136,6 +159,12 @@ class StreamSink:
         """The block that the reader waits for always has: nothing else makes room."""
         is_awaited = block.offset <= self.buffer.cursor and not self._charged
         return self._is_discarded or is_awaited or block.stop <= self.horizon
+
+
+def _tail(block: Block) -> Block:
+    """A copy of its last bytes, so that the block itself may go."""
+    kept = block.cut(ByteRange(max(block.offset, block.stop - SAMPLE), block.stop))
+    return Block(kept.offset, (b"".join(kept.buffers),), kept.size)
 
 
 def _nobody() -> None:

@@ -2,8 +2,9 @@
 
 Redirects are followed here, hop by hop, because libcurl forwards custom headers
 to strangers: what the caller gave goes only to the origin (scheme, host, port;
-RFC 6454) of the URL it was given for. Where they end is pinned for the job, as
-following them again for each range may land on another mirror.
+RFC 6454) of the URL it was given for. Where they end is pinned once an answer
+from there was believed, as following them again for each range may land on
+another mirror, and a login page may redirect as well.
 
 Every answer to a range is checked before its first byte counts.
 """
@@ -24,15 +25,25 @@ from urllib.parse import (
 )
 
 from engine.config import check_url
-from engine.errors import ChangedError, Fault, RefusedError, UsageError
+from engine.errors import (
+    Denied,
+    Fault,
+    ForgotRange,
+    RefusedError,
+    UsageError,
+)
+from engine.identity import Doubt, Likeness, compare, condition
 from engine.limiter import Limiter
 from engine.model import Header, RemoteFile
+from engine.naming import name_for
 from engine.ranges import ByteRange
 from engine.retry import TRANSIENT, retry_after
 from engine.transport import Response, Transport
 
 MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DENIED = frozenset({401, 403, 404, 410})
+"""Statuses of links that have expired, and of servers that want fewer connections."""
 _PACKED = (".gz", ".tgz", ".bgz", ".z", ".br", ".zst", ".svgz")
 _WIRE = "%/:@!$&'()*+,;=~-._[]"
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)")
@@ -101,7 +112,7 @@ class Source:
         headers: tuple[Header, ...] = (),
     ) -> None:
         check_url(url)
-        self.url = _without_userinfo(url)
+        self.url = self._given = _without_userinfo(url)
         """Where the next request goes: the URL given, later where it led."""
         self.host = host_of(self.url)
         """Whose window its requests count in."""
@@ -110,33 +121,58 @@ class Source:
         self._origin = _origin(url)
         self._private = (*headers, *_authorization(url))
 
-    async def open(self, part: ByteRange | None) -> Response:
+    def pin(self, response: Response) -> None:
+        """From now on ask where this answer came from."""
+        self.url = response.url
+        self.host = host_of(self.url)
+
+    def resolve_again(self) -> None:
+        """Follow the redirects anew with the next request."""
+        self.url = self._given
+
+    async def open(
+        self, part: ByteRange | None, if_range: str | None = None
+    ) -> Response:
         """GET the part, or the whole, following redirects; the body is still flowing.
 
         Raises Fault for what may pass, RefusedError for what will not.
         """
+        url = self.url
         for _ in range(MOST_REDIRECTS + 1):
+            self.host = host_of(url)
+            headers = self._headers(url, part, if_range)
             response = await self._transport.get(
-                self.url,
-                self._headers(part),
-                self._limiter,
-                decode=not is_packed(self.url),
+                url, headers, self._limiter, decode=not is_packed(url)
             )
             try:
                 if response.status not in _REDIRECTS:
                     _raise_for_status(response)
                     return response
-                self.url = self._next_hop(response)
-                self.host = host_of(self.url)
+                url = _next_hop(response)
             except BaseException:
                 response.close()
                 raise
             response.close()
         raise RefusedError(f"more than {MOST_REDIRECTS} redirects")
 
+    async def reopen(
+        self, part: ByteRange | None, if_range: str | None = None
+    ) -> Response:
+        """GET from a link that has worked: a refusal raises Denied, which may pass."""
+        try:
+            return await self.open(part, if_range)
+        except RefusedError as error:
+            if error.status in _DENIED:
+                raise Denied(str(error), status=error.status) from error
+            raise
+
     async def fetch(self, part: ByteRange | None, remote: RemoteFile) -> Response:
-        """GET a part of a file already known, and check the answer against it."""
-        response = await self.open(part)
+        """GET a part of a file already known, and check the answer against it.
+
+        Raises Denied for what the server has served before, Doubt for an answer
+        about what may be another file.
+        """
+        response = await self.reopen(part, condition(remote) if part else None)
         try:
             if part is not None:
                 check_part(response, part, remote)
@@ -145,64 +181,91 @@ class Source:
         except BaseException:
             response.close()
             raise
+        self.pin(response)
         return response
 
-    def _headers(self, part: ByteRange | None) -> list[Header]:
+    def _headers(
+        self, url: str, part: ByteRange | None, if_range: str | None
+    ) -> list[Header]:
         headers = [("Accept-Encoding", "identity")]
         if part is not None:
             headers.append(("Range", part.header))
-        if _origin(self.url) == self._origin:
+            if if_range is not None:
+                headers.append(("If-Range", if_range))
+        if _origin(url) == self._origin:
             headers.extend(self._private)
         return headers
 
-    def _next_hop(self, response: Response) -> str:
-        location = response.headers.get("location")
-        if not location:
-            raise RefusedError(f"HTTP {response.status} without a Location")
-        try:
-            url = urljoin(self.url, location.replace(" ", "%20"))
-            check_url(url)
-        except (UsageError, ValueError) as error:
-            raise RefusedError(f"a redirect is refused: {error}") from None
-        return _without_userinfo(url)
+
+def _next_hop(response: Response) -> str:
+    location = response.headers.get("location")
+    if not location:
+        raise RefusedError(f"HTTP {response.status} without a Location")
+    try:
+        url = urljoin(response.url, location.replace(" ", "%20"))
+        check_url(url)
+    except (UsageError, ValueError) as error:
+        raise RefusedError(f"a redirect is refused: {error}") from None
+    return _without_userinfo(url)
+
+
+def describe(response: Response, *more_names: str) -> RemoteFile:
+    """The file an answer tells of; `more_names` are URLs it may be named after."""
+    found = content_range(response)
+    headers = response.headers
+    media_type = headers.get("content-type") or ""
+    return RemoteFile(
+        url=response.url,
+        size=found.size if found is not None else _whole_length(response),
+        ranges=response.status != 200,
+        name=name_for(headers.get("content-disposition"), response.url, *more_names),
+        etag=headers.get("etag"),
+        last_modified=headers.get("last-modified"),
+        media_type=media_type.partition(";")[0].lower()
+        if response.status < 300
+        else "",
+    )
+
+
+def _whole_length(response: Response) -> int | None:
+    """Content-Length, where it is the length of the bytes we get."""
+    length = response.headers.get("content-length")
+    if response.status != 200 or undone_coding(response):
+        return None
+    return int(length) if length is not None and length.isdigit() else None
 
 
 def check_part(response: Response, part: ByteRange, remote: RemoteFile) -> None:
     """Refuse an answer that is not exactly `part` of the file this job knows."""
-    found = content_range(response)
-    if found is not None and found.size not in {None, remote.size}:
-        raise _changed(remote.size, found.size)
+    if response.status == 206 and (coding := undone_coding(response)):
+        raise Fault(f"a part was given in {coding} coding")
+    _check_identity(response, remote)
+    if response.status == 200:
+        raise ForgotRange("the whole file came where a part was asked for")
     if response.status != 206:
         raise Fault(f"HTTP {response.status} to a range request")
-    if coding := undone_coding(response):
-        raise Fault(f"a part was given in {coding} coding")
+    found = content_range(response)
     if found is None or found.part is None or found.part.start != part.start:
         shown = response.headers.get("content-range")
         raise Fault(f"asked for {part.header}, was given {shown or 'no Content-Range'}")
-    _check_validators(response, remote)
 
 
 def check_whole(response: Response, remote: RemoteFile) -> None:
     """Refuse a whole body that is not the file this job knows."""
     if response.status != 200:
         raise Fault(f"HTTP {response.status} to a request without a range")
-    length = response.headers.get("content-length")
-    if length is not None and remote.size is not None and length != str(remote.size):
-        raise _changed(remote.size, length)
-    _check_validators(response, remote)
+    _check_identity(response, remote)
 
 
-def _check_validators(response: Response, remote: RemoteFile) -> None:
-    etag = response.headers.get("etag")
-    if etag and remote.etag and etag != remote.etag:
-        raise _changed(remote.etag, etag)
-    date = response.headers.get("last-modified")
-    if not etag and date and remote.last_modified and date != remote.last_modified:
-        raise _changed(remote.last_modified, date)
-
-
-def _changed(before: object, now: object) -> ChangedError:
-    return ChangedError(f"the remote file changed: it was {before}, it is {now}")
+def _check_identity(response: Response, remote: RemoteFile) -> None:
+    """Let pass what is the same file; with nothing to go by, what may be."""
+    seen = describe(response)
+    likeness = compare(remote, seen)
+    if likeness is Likeness.PAGE:
+        raise Fault("a web page came instead of the file")
+    unmarked = remote.etag is None and remote.last_modified is None
+    if likeness is Likeness.OTHER or (likeness is Likeness.UNSURE and not unmarked):
+        raise Doubt(remote, seen)
 
 
 def _raise_for_status(response: Response) -> None:

@@ -8,7 +8,8 @@ changed and window, plan and horizon allow. The laws that live here:
 - a segment is released before its lane naps, so nobody waits for a nap;
 - patience belongs to the transfer: new bytes from any lane restore it;
 - a segment's stop may move while it is being fetched (steal, race), so a lane
-  looks after each read whether it is done.
+  looks after each read whether it is done;
+- what happens to a connection from before the machine slept is nobody's fault.
 """
 
 from __future__ import annotations
@@ -16,12 +17,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 
-from engine.errors import ChangedError, Fault, HydraError
+from engine.errors import (
+    ChangedError,
+    Denied,
+    Fault,
+    ForgotRange,
+    HydraError,
+    first_of,
+)
+from engine.identity import Doubt
+from engine.inquiry import settle
+from engine.lane import Lane
 from engine.limiter import Limiter
-from engine.meter import Meter
-from engine.model import Block, LaneSnapshot, LaneState, RemoteFile
+from engine.model import Block, LaneState, RemoteFile
 from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
 from engine.ranges import ByteRange
@@ -37,54 +48,12 @@ YOUNG = 0.3
 """Seconds before a lane's rate says anything about it."""
 HELP_COST = 0.1
 """Seconds a new connection must save at least before it relieves another."""
-
-
-class Lane:
-    """One connection's worker, as far as others may look at it."""
-
-    def __init__(
-        self, segment: Segment, now: float, response: Response | None = None
-    ) -> None:
-        self.number = segment.lane
-        self.response = response
-        """Flowing, or None while there is none: before the answer, and in a nap."""
-        self.task: asyncio.Task[None] | None = None
-        self.is_dismissed = False
-        self.ask(segment, now)
-
-    def ask(self, segment: Segment, now: float) -> None:
-        """Begin a request: its rate counts from here, waiting included."""
-        self.segment = segment
-        self.asked_at = self.heard_at = now
-        self.asked_stop = segment.stop
-        """Where the answer will end, wherever the segment's stop goes meanwhile."""
-        self.meter = Meter(now)
-        self.state = LaneState.CONNECTING
-        self.note = ""
-
-    @property
-    def is_held(self) -> bool:
-        """Whether we hold it back ourselves."""
-        return self.response is not None and self.response.is_held
-
-    def dismiss(self) -> None:
-        """Land now: what is missing of the segment is for somebody else."""
-        self.is_dismissed = True
-        if self.response is not None:
-            self.response.abandon()
-        elif self.task is not None:
-            self.task.cancel()  # it waits for its answer, or naps
-
-    def snapshot(self, now: float) -> LaneSnapshot:
-        return LaneSnapshot(
-            number=self.number,
-            state=LaneState.HELD if self.is_held else self.state,
-            range=self.segment.range,
-            mark=min(self.segment.mark, max(self.segment.stop, self.segment.start)),
-            rate=self.meter.rate(now),
-            racing=self.segment.rival is not None,
-            note=self.note,
-        )
+DENIALS = 2
+"""How often a lane that is alone is denied before the link counts as expired."""
+FORGETFUL = 3
+"""Whole files in a row for parts of it, until parts are not asked for any more."""
+SILENCE = 2.0
+"""Seconds without a byte from anybody: what ends them ends all naps."""
 
 
 class Transfer:
@@ -108,8 +77,9 @@ class Transfer:
         self._threads = threads
         self.is_at_horizon = False
         """Whether a lease was refused because the sink wants nothing more yet."""
+        self.remote = remote
+        """As it is known now: what was found out of it on the way included."""
         self._source = source
-        self._remote = remote
         self._plan = plan
         self._sink = sink
         self._window = window
@@ -121,6 +91,12 @@ class Transfer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._usual_rate = 0.0
         self._storing = 0
+        self._high_water = plan.done.total
+        self._progress_at = self._woke_at = monotonic()
+        self._all_clear = asyncio.Event()
+        self._inquiring, self._inquired_at = asyncio.Lock(), 0.0
+        self._denials = 0
+        self._forgotten = 0
 
     async def run(self, first: tuple[Segment, Response] | None = None) -> None:
         """Fetch everything that is missing; `first` is the probe's flowing body.
@@ -142,7 +118,7 @@ class Transfer:
                 for task in self._tasks:
                     task.cancel()
         except* HydraError as group_of_errors:
-            raise _first(group_of_errors) from None
+            raise first_of(group_of_errors) from None
 
     async def _take(self, segment: Segment, response: Response) -> None:
         """A small file whose only body is already here needs no lanes and no group."""
@@ -161,6 +137,18 @@ class Transfer:
         """Something changed that may let lanes start: room, window, time."""
         self._changed.set()
 
+    def wake(self) -> None:
+        """The machine has slept: begin all connections anew."""
+        self._woke_at = self._progress_at = monotonic()
+        for lane in self.lanes.values():
+            lane.renew()
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether no progress is our own doing: the limit, the reader or the disk."""
+        held = all(lane.is_held for lane in self.lanes.values())
+        return held or self.waits_for_sink or self.is_at_horizon
+
     @property
     def waits_for_sink(self) -> bool:
         """Whether most lanes are not receiving because the sink takes its time."""
@@ -178,7 +166,7 @@ class Transfer:
     @property
     def _most(self) -> int:
         """How many lanes this file may have, however large the window is."""
-        return 1 if not self._remote.ranges else self._threads or self._window.ceiling
+        return 1 if not self.remote.ranges else self._threads or self._window.ceiling
 
     def _may_launch(self) -> bool:
         if len(self.lanes) >= self._most:
@@ -218,8 +206,8 @@ class Transfer:
         plan = self._plan
         if plan.finished:
             return None
-        if not self._remote.ranges:
-            return plan.lease(number, OPEN_END)
+        if not self.remote.ranges:
+            return plan.lease_rest(number)
         pace = self._pace()
         want = self._sizes.want(pace)
         least = max(SMALLEST_LEASE, min(want, pace.worth))
@@ -271,6 +259,8 @@ class Transfer:
         while True:
             try:
                 await self._deliver(lane)
+            except Doubt as doubt:
+                await self._inquire(lane, doubt)
             except Fault as fault:
                 await self._nap(lane, fault)
             must_land = lane.is_dismissed or self._must_land()
@@ -301,21 +291,28 @@ class Transfer:
             self._plan.release(lane.segment)
 
     async def _ask(self, segment: Segment) -> Response:
-        if self._remote.ranges:
+        if self.remote.ranges:
             part = ByteRange(segment.mark, segment.stop)
-            return await self._source.fetch(part, self._remote)
-        self._begin_again(segment)
-        return await self._source.fetch(None, self._remote)
+            response = await self._source.fetch(part, self.remote)
+            self._forgotten = 0
+        else:
+            self._from_the_start(segment)
+            response = await self._source.fetch(None, self.remote)
+        self._denials = 0
+        return response
 
-    def _begin_again(self, segment: Segment) -> None:
+    def _from_the_start(self, segment: Segment) -> None:
         """Without ranges the whole body comes again from its first byte.
 
-        On disk it is written again. A stream skips what it delivered, if the
-        server can show that this is still the same file.
+        What is here already is skipped, if the server can show that this is still
+        the same file. If not, a file is written again from its beginning.
         """
+        if self.remote.etag or self.remote.last_modified:
+            return
         if not self._sink.in_order:
             self._plan.restart(segment)
-        elif not (self._remote.etag or self._remote.last_modified):
+            self._high_water = max(self._high_water, self._plan.done.total)
+        else:
             raise ChangedError(
                 "the connection broke, and a server without ranges and validators "
                 "cannot continue a stream"
@@ -323,7 +320,7 @@ class Transfer:
 
     async def _receive(self, lane: Lane, response: Response) -> None:
         segment = lane.segment
-        at = segment.mark if self._remote.ranges else 0
+        at = 0 if response.status == 200 else segment.mark
         asked = lane.asked_stop
         while pieces := await response.read():
             block = Block(at, pieces, sum(map(len, pieces)))
@@ -333,7 +330,7 @@ class Transfer:
             if not segment.remaining and self._is_spent(response, asked - at):
                 self._learn(lane)
                 return
-        if lane.is_dismissed:
+        if lane.is_dismissed or lane.is_renewed:
             return
         if asked == OPEN_END and at >= segment.mark:
             self._plan.end(at)
@@ -366,20 +363,32 @@ class Transfer:
     async def _store(self, lane: Lane, block: Block) -> None:
         """Claim what of the block is new, hand it to the sink, and land it."""
         segment = lane.segment
-        fresh = block.cut(ByteRange(segment.mark, OPEN_END))
-        part = self._plan.claim(segment, fresh.size)
-        if part is None:
-            return
-        self._call_off_rival(segment)
-        self._patience.progressed(part.size)
-        self._storing += 1
-        try:
-            await self._sink.write(fresh.cut(part))
-        finally:
-            self._storing -= 1
-        self._plan.land(segment, part)
+        while segment.mark < min(block.stop, segment.stop):
+            part = self._plan.claim(segment, block.stop - segment.mark)
+            if part is None:
+                continue
+            self._call_off_rival(segment)
+            self._storing += 1
+            try:
+                await self._sink.write(block.cut(part))
+            finally:
+                self._storing -= 1
+            self._plan.land(segment, part)
+            self._progressed()
         if self._plan.finished:
             self.poke()
+
+    def _progressed(self) -> None:
+        """Bytes that nobody had before: they restore patience, and end a silence."""
+        now, gained = monotonic(), self._plan.done.total - self._high_water
+        if gained <= 0:
+            return
+        self._high_water += gained
+        self._patience.progressed(gained)
+        if now - self._progress_at > SILENCE:
+            self._all_clear.set()
+            self._all_clear = asyncio.Event()
+        self._progress_at = now
 
     def _call_off_rival(self, segment: Segment) -> None:
         rival = segment.rival
@@ -389,10 +398,56 @@ class Transfer:
                 response.abandon()
 
     async def _nap(self, lane: Lane, fault: Fault) -> None:
+        if lane.asked_at < self._woke_at:
+            return
+        if isinstance(fault, Denied):
+            self._weigh(lane, fault)
+        if isinstance(fault, ForgotRange):
+            self._give_up_ranges()
         delay = self._patience.charge(fault, self._window, reached=True)
         lane.state = LaneState.RETRYING
         lane.note = str(fault)
-        await asyncio.sleep(delay)
+        told = asyncio.Event() if fault.status else self._all_clear
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await told.wait()
+
+    def _weigh(self, lane: Lane, denied: Denied) -> None:
+        """Too many connections, or an expired link? Alone, a lane can tell.
+
+        The link is resolved anew before anything is called expired.
+        """
+        others = [other for other in self.lanes.values() if other is not lane]
+        if not others:
+            self._source.resolve_again()
+            self._denials += 1
+            if self._denials > DENIALS:
+                raise denied.in_the_end() from denied
+        elif not any(other.state is LaneState.RECEIVING for other in others):
+            self._window.cut_to_one(str(denied), monotonic())
+            for other in others:
+                other.dismiss()
+
+    def _give_up_ranges(self) -> None:
+        """A server that forgets them again and again is read from the beginning."""
+        self._forgotten += 1
+        if self._forgotten >= FORGETFUL:
+            self.remote = replace(self.remote, ranges=False)
+
+    async def _inquire(self, lane: Lane, doubt: Doubt) -> None:
+        """Find out, once for all lanes, whether this is still the same file."""
+        lane.state = LaneState.RETRYING
+        lane.note = str(doubt)
+        try:
+            async with self._inquiring:
+                if doubt.known == self.remote and self._inquired_at < lane.asked_at:
+                    self._inquired_at = monotonic()
+                    sample = await self._sink.sample(self._plan.done)
+                    self.remote = await settle(self._source, doubt, sample)
+            if doubt.known == self.remote:
+                raise Fault(str(doubt), final=ChangedError)  # noqa: TRY301
+        except Fault as fault:
+            await self._nap(lane, fault)
 
 
 def _promised(response: Response, segment: Segment) -> int:
@@ -405,11 +460,3 @@ def _promised(response: Response, segment: Segment) -> int:
 
 def _or(rate: float | None, usual: float) -> float:
     return usual if rate is None else rate
-
-
-def _first(group: BaseExceptionGroup[HydraError]) -> HydraError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, HydraError)
-    return error

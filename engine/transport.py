@@ -50,6 +50,8 @@ SOCKET_BUFFER = 256 * 1024
 MOST_IDLE = 256
 """Connections kept open. curl's own measure is four for each transfer that runs just
 now: it hangs up on lanes that wait for room."""
+ASLEEP = 1.0
+"""Seconds that a timer is late where not the loop was busy but the process stopped."""
 FLUSH = 0.004
 """Seconds that few bytes may wait for company before the reader is woken."""
 
@@ -70,12 +72,14 @@ _UNREACHABLE: dict[int, str] = {
     CurlECode.COULDNT_CONNECT: "cannot connect",
     CurlECode.SSL_CONNECT_ERROR: "TLS handshake failed",
 }
-_FAULTS: dict[int, str] = {
-    CurlECode.OPERATION_TIMEDOUT: "connecting timed out",
+_LOST: dict[int, str] = {
     CurlECode.PARTIAL_FILE: "connection closed early",
     CurlECode.GOT_NOTHING: "empty reply",
     CurlECode.RECV_ERROR: "connection reset",
     CurlECode.SEND_ERROR: "connection reset",
+}
+_FAULTS: dict[int, str] = {
+    CurlECode.OPERATION_TIMEDOUT: "connecting timed out",
     CurlECode.HTTP2: "HTTP/2 framing error",
     CurlECode.HTTP2_STREAM: "HTTP/2 stream reset",
 }
@@ -268,11 +272,14 @@ class Response:
             self._end(_translate(error))
 
     async def _wait(self, event: asyncio.Event, timeout: float) -> None:
+        """Until something comes; a limit, or a machine that slept, is no silence."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + timeout
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(due):
                 await event.wait()
         except TimeoutError:
-            if not self._is_throttled:
+            if not self._is_throttled and loop.time() - due < ASLEEP:
                 raise Fault(f"nothing received for {timeout:g} s") from None
 
 
@@ -390,7 +397,8 @@ def _translate(failure: BaseException) -> HydraError:
         return Fault(message, unreachable=True, final=RefusedError)
     if message := _UNREACHABLE.get(code):
         return Fault(message, unreachable=True)
-    return Fault(_FAULTS.get(code, f"curl error {code}"))
+    message = _LOST.get(code) or _FAULTS.get(code, f"curl error {code}")
+    return Fault(message, lost=code in _LOST)
 
 
 def _exact_browser(name: str | None) -> str | None:

@@ -27,9 +27,10 @@ class Verifier:
     """Computes a digest in the order of the file and compares it at the end."""
 
     def __init__(self, expected: Digest, pool: Executor) -> None:
-        self._expected = expected
+        self.expected = expected
         self._pool = pool
-        self._restarts = 0
+        self._follows: tuple[Plan | None, int] = (None, 0)
+        """Whose front, and since which of its beginnings."""
         self._actual: str | None = None
         self._moved = asyncio.Event()
         self._step: asyncio.Future[None] | None = None
@@ -66,26 +67,26 @@ class Verifier:
     def compare(self) -> str:
         """The verdict, for people; raises IntegrityError."""
         self._actual = self._hasher.hexdigest()
-        if self._actual != self._expected.hex:
+        if self._actual != self.expected.hex:
             raise IntegrityError(
-                f"{self._expected.algorithm} is {self._actual}, "
-                f"expected {self._expected.hex}"
+                f"{self.expected.algorithm} is {self._actual}, "
+                f"expected {self.expected.hex}"
             )
-        return f"verified ({self._expected.algorithm}, from --checksum)"
+        return f"verified ({self.expected.algorithm}, from --checksum)"
 
     def snapshot(self) -> HashSnapshot:
         return HashSnapshot(
-            algorithm=self._expected.algorithm,
+            algorithm=self.expected.algorithm,
             hashed=self.hashed,
-            expected=self._expected.hex,
+            expected=self.expected.hex,
             actual=self._actual,
         )
 
     async def _catch_up(self, sink: FileSink, plan: Plan, stop: int) -> None:
         if self._step is not None:
             await asyncio.shield(self._step)
-        if plan.restarts != self._restarts:
-            self._restarts = plan.restarts
+        if (plan, plan.restarts) != self._follows:
+            self._follows = (plan, plan.restarts)
             self._reset()
         while self.hashed < stop:
             leg = min(stop, self.hashed + LEG)
@@ -112,6 +113,6 @@ class Verifier:
         self.hashed += len(whole)
 
     def _reset(self) -> None:
-        self._hasher = hasher(self._expected.algorithm)
+        self._hasher = hasher(self.expected.algorithm)
         self.hashed = 0
         self._actual = None

@@ -5,8 +5,9 @@ The policy, a function of what each interval brought:
 - start at 4 and double while each doubling brings a quarter more bytes;
 - then one more at a time, kept while it brings at least half of its fair share;
 - otherwise go back and hold, and try again now and then;
-- halve on a refusal (429, 503), on bursts of resets and on timeouts, at most
-  once per `CUT_SPACING`: what one storm cost is charged once;
+- halve on a refusal (429, 503, 403 where it had worked) and on bursts of broken
+  connections, at most once per `CUT_SPACING`: what one storm cost is charged once;
+  where all break together that is an outage, and the window is kept;
 - intervals in which something else was the limit (throttle, reader, disk,
   horizon, nobody who wanted another lane) are not judged at all.
 
@@ -27,6 +28,8 @@ INTERVAL = 0.1
 ROUND_TRIPS = 3
 """An interval must be long enough for a new lane to have brought something."""
 CUT_SPACING = 1.0
+BURST = 4
+"""One in so many lanes that break in one interval are too many, unless all do."""
 HOLD = 8.0
 """Seconds before a window that stopped paying is tried one larger again."""
 DOUBLING_PAYS = 0.25
@@ -47,12 +50,15 @@ class Window:
         self._closed_until = 0.0
         self._typed = 0
         self._jobs = 0
+        self._before = 0
+        """What it was before it was cut to one; 0 if it was not."""
         self._was_cut = False
         self._doubling = True
         self._base: tuple[int, float] | None = None
         self._hold_until = 0.0
         self._cut_at = -CUT_SPACING
         self._wanted = False
+        self._lost = self._lost_of = self._bytes_since_loss = 0
         self._changes: deque[WindowChange] = deque(maxlen=REMEMBERED)
         self._begin(now)
         self._say(now, "starting", cut=False)
@@ -111,20 +117,35 @@ class Window:
     def received(self, size: int) -> None:
         """Count body bytes into the running interval."""
         self._bytes += size
+        self._bytes_since_loss += size
 
     def excuse(self, reason: str) -> None:
         """Something else was the limit in this interval; it will not be judged."""
         self._excuse = reason
 
+    def lost(self) -> None:
+        """A connection broke. Some of many are a sign of too many; all are an outage."""
+        self._lost += 1
+        self._lost_of = max(self._lost_of, self.flying)
+        self._bytes_since_loss = 0
+
+    def cut_to_one(self, reason: str, now: float) -> None:
+        """Nobody is served any more: let one lane find out why."""
+        if self.size > 1:
+            self._before = self.size
+            self._cut(1, reason, now)
+
+    def reopen(self, now: float) -> None:
+        """What the one lane found out has been mended: all may fly again."""
+        if self._before > self.size:
+            self._set(now, self._before, "a fresh link")
+        self._before = 0
+
     def cut(self, reason: str, now: float) -> None:
         """Halve, unless the last cut was just now."""
         if now - self._cut_at < CUT_SPACING:
             return
-        self._cut_at = now
-        self._was_cut = True
-        self._doubling = False
-        self._hold_until = now + HOLD
-        self._set(now, max(1, self.size // 2), reason, cut=True)
+        self._cut(max(1, self.size // 2), reason, now)
 
     def close_until(self, when: float) -> None:
         """Let nobody take off before `when` (Retry-After is for the whole host)."""
@@ -135,9 +156,13 @@ class Window:
         if now - self._began < self._needed():
             return
         rate = self._bytes / (now - self._began)
-        judged = self._wanted and not self._excuse and rate > 0
+        lost, judged = self._lost, self._wanted and not self._excuse and rate > 0
+        is_burst = max(2, self.size / BURST) <= lost < self._lost_of
+        others_go_on = self._bytes_since_loss > 0
         self._begin(now)
-        if judged:
+        if is_burst and others_go_on:
+            self.cut(f"{lost} connections broke", now)
+        elif judged and not lost:
             self._move(rate, now)
 
     def enter(self) -> None:
@@ -155,6 +180,13 @@ class Window:
             reason=self.latest.reason,
             changes=tuple(self._changes),
         )
+
+    def _cut(self, size: int, reason: str, now: float) -> None:
+        self._cut_at = now
+        self._was_cut = True
+        self._doubling = False
+        self._hold_until = now + HOLD
+        self._set(now, size, reason, cut=True)
 
     def _move(self, rate: float, now: float) -> None:
         if self._base is not None:
@@ -191,6 +223,7 @@ class Window:
         self._bytes = 0
         self._wanted = False
         self._excuse = ""
+        self._lost = self._lost_of = self._bytes_since_loss = 0
 
     def _set(self, now: float, size: int, reason: str, *, cut: bool = False) -> None:
         self._base = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hydratui import __version__
 
 if TYPE_CHECKING:
-    from engine import Config, JobSpec
+    from engine import Config, JobSpec, OnConflict
 
 USAGE = 2
 """The exit code of everything that is wrong with what was typed."""
@@ -88,6 +88,17 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="smallest range on disk downloads, in MiB (1)",
     )
     add("--stream-chunk-mb", metavar="MB", help="largest range of a stream, in MiB (5)")
+    add(
+        "--on-conflict",
+        metavar="HOW",
+        help="if another file has the name: rename (default), overwrite, skip, fail",
+    )
+    add("--restart", action="store_true", help="begin anew instead of resuming")
+    add(
+        "--url-command",
+        metavar="CMD",
+        help="prints a fresh URL when the one in $HYDRA_TUI_URL has expired",
+    )
     add("--give-up-after", metavar="S", help="seconds without progress (300)")
     add("--stall-timeout", metavar="S", help="seconds of silence on a connection (10)")
     add("--connect-timeout", metavar="S", help="seconds (15)")
@@ -144,6 +155,9 @@ def config_of(args: argparse.Namespace) -> Config:
         "cacert": _readable("--cacert", args.cacert),
         "headers": tuple(map(_header, args.header)),
         "insecure": args.insecure,
+        "on_conflict": _conflict(args.on_conflict),
+        "restart": args.restart,
+        "url_command": args.url_command,
     }
     settings = {name: value for name, value in typed.items() if value is not None}
     if args.browser:
@@ -175,6 +189,16 @@ def _size(option: str, text: str | None, unit: str) -> int | None:
         raise UsageError(f"{option} {text:.40}: {error}") from None
     except OverflowError:
         raise UsageError(f"{option} {text:.40}...: that is too much") from None
+
+
+def _conflict(text: str | None) -> OnConflict | None:
+    from engine import OnConflict, UsageError
+
+    try:
+        return None if text is None else OnConflict(text)
+    except ValueError:
+        known = ", ".join(OnConflict)
+        raise UsageError(f"--on-conflict {text:.40}: it is one of {known}") from None
 
 
 def _header(text: str) -> tuple[str, str]:

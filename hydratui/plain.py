@@ -15,7 +15,16 @@ from engine import Engine, EngineSnapshot, Event, EventKind
 from hydratui.text import duration, eta, fit, percent, rate, safe, size
 
 INTERVAL = 1.0
-TOLD = frozenset({EventKind.PROBED, EventKind.RETRY, EventKind.DONE})
+TOLD = frozenset(
+    {
+        EventKind.PROBED,
+        EventKind.RESUMED,
+        EventKind.RETRY,
+        EventKind.CHANGED,
+        EventKind.EXPIRED,
+        EventKind.DONE,
+    }
+)
 """Failures are told by whoever knows the exit code."""
 
 

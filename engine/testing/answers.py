@@ -130,6 +130,7 @@ class Resource:
     """Derived from the content where empty; None sends none."""
     last_modified: str | None = LAST_MODIFIED
     ranges: bool = True
+    honours_if_range: bool = True
     length: Length = "known"
     gzip: bool = False
     """Whether whoever accepts gzip gets all of it compressed, range or not."""
@@ -211,7 +212,7 @@ def _part(request: Request, resource: Resource) -> ByteRange | None:
     if request.method == "HEAD" or not resource.ranges:
         return None
     condition = request.headers.get("if-range")
-    if condition is None:
+    if condition is None or not resource.honours_if_range:
         return request.range
     strong = {resource.validator, resource.last_modified} - {None}
     met = condition in strong and not condition.startswith("W/")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from engine.ranges import ByteRange
 from engine.testing.answers import Headers, Request, Response, Then, plain
+from engine.testing.content import Content
 
 Behave = Callable[[Request], Response]
 
@@ -52,7 +53,11 @@ class ResetAfter:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Nothing more comes, and the connection stays; `until` lets it go on."""
+    """Nothing more comes, and the connection stays; `until` lets it go on.
+
+    A body that is shorter is sent whole first: what is asked next on that connection
+    waits as well.
+    """
 
     after: int = 0
     until: asyncio.Event | None = None
@@ -121,6 +126,18 @@ class Relabel:
 
     def answer(self, request: Request, behave: Behave, /) -> Response:
         return _relabelled(behave(request), self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A web page for whatever was asked for: a login, or a captive portal."""
+
+    text: str = "<html><body>Please log in.</body></html>"
+
+    def answer(self, _request: Request, _behave: Behave, /) -> Response:
+        content = Content.of(self.text.encode())
+        headers = (("Content-Type", "text/html; charset=utf-8"),)
+        return Response(headers=headers, content=content, span=content.whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,27 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 
 class OriginProcess:
-    """`python -m engine.testing` with these arguments, from `with` to its end."""
+    """`python -m engine.testing` with these arguments, from `with` to its end.
 
-    def __init__(self, *arguments: str) -> None:
+    `prefix` is a command that runs it, somewhere else.
+    """
+
+    def __init__(self, *arguments: str, prefix: Sequence[str] = ()) -> None:
         self._arguments = arguments
+        self._prefix = prefix
 
     def __enter__(self) -> Self:
         root = str(Path(__file__).parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._child = subprocess.Popen(  # noqa: S603  # the tests' own words
-            [sys.executable, "-m", "engine.testing", *self._arguments],
+            [*self._prefix, sys.executable, "-m", "engine.testing", *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

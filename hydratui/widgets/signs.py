@@ -25,6 +25,7 @@ JOB_SIGNS = {
     JobState.PAUSED: Sign("‖", "warn", "paused"),
     JobState.DONE: Sign("✓", "good", "done"),
     JobState.FAILED: Sign("✗", "bad", "failed"),
+    JobState.EXPIRED: Sign("!", "warn", "link expired"),
     JobState.CANCELLED: Sign("✗", "dim", "cancelled"),
 }
 
@@ -43,6 +44,8 @@ EVENT_SIGNS = {
     EventKind.STARTED: Sign("▶", "good", "started"),
     EventKind.WINDOW: Sign("◇", "window", "window"),
     EventKind.RETRY: Sign("↻", "warn", "retry"),
+    EventKind.CHANGED: Sign("≠", "warn", "changed"),
+    EventKind.EXPIRED: Sign("!", "warn", "expired"),
     EventKind.VERIFIED: Sign("◆", "accent", "verified"),
     EventKind.DONE: Sign("✓", "good", "done"),
     EventKind.FAILED: Sign("✗", "bad", "failed"),

@@ -118,7 +118,13 @@ def _counts(frame: Frame) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-_COUNTED = (JobState.QUEUED, JobState.PAUSED, JobState.DONE, JobState.FAILED)
+_COUNTED = (
+    JobState.QUEUED,
+    JobState.PAUSED,
+    JobState.DONE,
+    JobState.FAILED,
+    JobState.EXPIRED,
+)
 
 
 def strip_line(frame: Frame, cells: int) -> Line:

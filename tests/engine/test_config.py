@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from engine.config import MIB, Config, check_header, check_url, parse_size
 from engine.errors import UsageError
+from engine.model import OnConflict
 
 
 def test_the_defaults_are_allowed() -> None:
@@ -20,6 +21,8 @@ def test_the_defaults_are_allowed() -> None:
     assert config.buffer == 64 * MIB
     assert (config.stall_timeout, config.connect_timeout) == (10.0, 15.0)
     assert config.browser == "chrome120"
+    assert config.on_conflict is OnConflict.RENAME
+    assert (config.restart, config.url_command) == (False, None)
 
 
 def test_a_config_cannot_be_changed() -> None:

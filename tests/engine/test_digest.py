@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-from engine.digest import ALGORITHMS, algorithm_named, hasher, parse_digest
+from engine.digest import (
+    ALGORITHMS,
+    algorithm_named,
+    digest_of,
+    hasher,
+    parse_digest,
+)
 from engine.errors import UsageError
 from engine.model import Digest
 
@@ -24,6 +31,15 @@ def test_every_algorithm_computes_what_hashlib_does(algorithm: str) -> None:
         ours.update(bytes(piece))
     assert ours.hexdigest() == hashlib.new(algorithm, HELLO).hexdigest()
     assert ours.digest_size * 2 == len(ours.hexdigest())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("data", [b"", HELLO, bytes(300_000)], ids=len)
+def test_a_whole_file_has_a_digest(tmp_path: Path, algorithm: str, data: bytes) -> None:
+    """The digest of a file is the digest of its bytes, with the algorithm's name."""
+    (tmp_path / "file").write_bytes(data)
+    expected = Digest(algorithm, hashlib.new(algorithm, data).hexdigest())
+    assert digest_of(tmp_path / "file", algorithm) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from threading import Event as Gate
@@ -16,14 +16,25 @@ from typing import Any
 import pytest
 
 from engine.config import Config
-from engine.errors import HydraError, IntegrityError, NetworkError
-from engine.files import Disk, FileSink, Names
+from engine.delivery import FileDelivery, StreamDelivery
+from engine.disk import Disk
+from engine.errors import (
+    ChangedError,
+    ExpiredError,
+    HydraError,
+    IntegrityError,
+    NetworkError,
+    RefusedError,
+)
+from engine.files import FileSink
 from engine.job import MOVES, Job
+from engine.journal import Link
 from engine.limiter import Limiter
 from engine.model import Digest, EventKind, JobId, JobSpec, JobState
+from engine.places import Places
 from engine.sinks import StreamSink
 from engine.source import Source
-from engine.testing import Content, Origin, Resource, Script, Stall
+from engine.testing import Content, Origin, Request, Resource, Script, Stall, Status
 from engine.transport import Transport
 from engine.verify import Verifier
 from engine.window import Window
@@ -34,6 +45,7 @@ pytestmark = pytest.mark.timeout(15)
 MIB = 1 << 20
 FILE = Content(3 * MIB + 17, seed=7)
 STATES = list(JobState)
+PARTIAL = ["file.part", "file.part.hydra"]
 STOPS = [JobState.PAUSED, JobState.CANCELLED]
 
 
@@ -45,35 +57,63 @@ class World:
     door: Transport
     disk: Disk
     pool: ThreadPoolExecutor
+    places: Places = field(default_factory=Places)
     told: list[tuple[EventKind, str]] = field(default_factory=list)
     windows: dict[str, Window] = field(default_factory=dict)
     received: int = 0
     admitted: int = 0
 
     def job(
-        self, url: str, *, stream: StreamSink | None = None, **settings: Any
+        self,
+        url: str,
+        *,
+        stream: StreamSink | None = None,
+        config: dict[str, Any] | None = None,
+        **settings: Any,
     ) -> Job:
         spec = JobSpec(url, **settings)
-        config = Config(
-            output=self.directory, threads=4, min_chunk=MIB // 4, give_up_after=5.0
-        )
+        given: dict[str, Any] = {"output": self.directory, "threads": 4}
+        given |= {"min_chunk": MIB // 4, "give_up_after": 5.0}
+        told = Config(**(given | (config or {})))
         limiter = Limiter()
-        verifier = Verifier(spec.checksum, self.pool) if spec.checksum else None
-        names = Names()
         return Job(
             1,
             spec,
-            config=config,
-            source=Source(self.door, limiter, url),
+            config=told,
+            make_source=lambda url: Source(self.door, limiter, url),
             limiter=limiter,
             window_of=self.window,
-            make_file=lambda name: FileSink(self.directory, name, names, self.disk),
-            stream=stream,
-            verifier=verifier,
+            delivery=self.delivery(spec, told, stream),
             emit=self.emit,
             count=self.count,
             on_received=self.admit,
         )
+
+    def delivery(
+        self, spec: JobSpec, config: Config, stream: StreamSink | None
+    ) -> FileDelivery | StreamDelivery:
+        verifier = Verifier(spec.checksum, self.pool) if spec.checksum else None
+        if stream is not None:
+            return StreamDelivery(stream, verifier)
+        link = Link.of(spec.url)
+        file = FileSink(
+            self.directory, link, self.places, self.disk, config.on_conflict
+        )
+        return FileDelivery(file, verifier, name=spec.name, restart=config.restart)
+
+    def forget(self) -> None:
+        """From now on it is another run of the program."""
+        self.places = Places()
+        self.windows.clear()
+        self.told.clear()
+
+    def names(self) -> list[str]:
+        """What there is, in order."""
+        return sorted(path.name for path in self.directory.iterdir())
+
+    def content(self) -> dict[str, bytes]:
+        """Every file there is, by its name."""
+        return {path.name: path.read_bytes() for path in self.directory.iterdir()}
 
     def window(self, host: str) -> Window:
         return self.windows.setdefault(host, Window(host, monotonic()))
@@ -105,7 +145,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
         stack.callback(disk.close)
         async with door:
-            yield World(tmp_path, door, disk, pool)
+            (tmp_path / "files").mkdir()
+            yield World(tmp_path / "files", door, disk, pool)
 
 
 def serving(content: Content = FILE, script: Script = (), **more: Any) -> Origin:
@@ -124,10 +165,12 @@ def stalled(fine: int, after: int = 0) -> Script:
     return lambda request: Stall(after) if request.number > fine else None
 
 
-def assert_whole(job: Job) -> None:
+def assert_whole(job: Job, content: Content = FILE) -> None:
+    assert job.error is None
     assert job.state is JobState.DONE
-    assert job.file is not None
-    assert job.file.target.read_bytes() == FILE.read()
+    assert job.delivery.file is not None
+    assert job.delivery.file.target is not None
+    assert job.delivery.file.target.read_bytes() == content.read()
 
 
 # -- the table -------------------------------------------------------------------
@@ -154,6 +197,7 @@ ACTS: dict[str, tuple[Callable[[Job], None], JobState]] = {
     "pause": (Job.pause, JobState.PAUSED),
     "resume": (Job.resume, JobState.QUEUED),
     "cancel": (Job.cancel, JobState.CANCELLED),
+    "renew": (lambda job: job.renew("http://127.0.0.1/new"), JobState.QUEUED),
 }
 
 
@@ -181,22 +225,30 @@ async def test_an_act_that_is_not_legal_does_nothing(
 async def test_what_has_a_verdict_cannot_be_stopped(
     world: World, now: JobState, then: JobState
 ) -> None:
-    """While a whole file gets its name nobody can pause or cancel it any more."""
+    """While a whole file gets its name nobody can pause or cancel it any more.
+
+    The verdict on an expired link is not the last word.
+    """
     job = world.job("http://127.0.0.1/file")
     job.state = now
     job.verdict = "size only"
-    assert not job.may_become(then)
+    is_expired = (now, then) == (JobState.EXPIRED, JobState.CANCELLED)
+    assert job.may_become(then) is is_expired
 
 
 def test_the_table_makes_sense() -> None:
-    """Final states have no way out, and every other state has one to each end."""
+    """Final states have no way out, every other state has one to each end.
+
+    An expired link is an end that may be undone.
+    """
     assert MOVES.keys() == set(STATES)
     for state, ways in MOVES.items():
-        assert bool(ways) is not state.is_final
-        if not state.is_final:
+        assert bool(ways) is (not state.is_final or state is JobState.EXPIRED)
+        if ways:
             assert JobState.CANCELLED in ways
         if state.is_live:
             assert {JobState.PAUSED, JobState.FAILED} <= ways
+    assert MOVES[JobState.EXPIRED] == {JobState.QUEUED, JobState.CANCELLED}
     assert MOVES[JobState.PAUSED] == {JobState.QUEUED, JobState.CANCELLED}
     reached = {JobState.QUEUED}
     for _ in STATES:
@@ -229,8 +281,9 @@ async def test_a_life_is_told_in_order(world: World) -> None:
     milestones = job.milestones
     for reached in (milestones.probed, milestones.received, milestones.finished):
         assert reached.is_set()
-    assert job.file is not None
-    assert not job.file.is_open
+    assert job.delivery.file is not None
+    assert not job.delivery.file.is_open
+    assert world.names() == ["file"]
 
 
 async def test_a_failure_is_told_once(world: World) -> None:
@@ -271,15 +324,14 @@ async def test_wrong_bytes_are_kept_aside(world: World) -> None:
         job = world.job(origin.url("/file"), checksum=checksum)
         await job.run()
     assert isinstance(job.error, IntegrityError)
-    assert [path.name for path in world.directory.iterdir()] == ["file.part.bad"]
+    assert world.names() == ["file.part.bad"]
 
 
 async def test_nobody_there_fails_when_patience_ends(world: World) -> None:
     """Retries are told while patience lasts; then the job has failed."""
     async with serving() as origin:
         url = origin.url("/file")
-    job = world.job(url)
-    job._config = Config(output=world.directory, give_up_after=0.05)
+    job = world.job(url, config={"give_up_after": 0.05})
     await job.run()
     assert isinstance(job.error, NetworkError)
     assert set(world.kinds[1:-1]) <= {EventKind.RETRY}
@@ -397,7 +449,7 @@ async def test_a_stream_may_rest(world: World) -> None:
             await job.run()
             await reading
     assert bytes(data) == FILE.read()
-    assert job.milestones.drained.is_set()
+    assert job.is_drained
 
 
 async def _read(job: Job, into: bytearray) -> None:
@@ -417,9 +469,9 @@ async def test_a_cancelled_job_keeps_its_partial(world: World) -> None:
             task.cancel()
         assert job.state is JobState.CANCELLED
         assert job.milestones.finished.is_set()
-        assert job.file is not None
-        assert not job.file.is_open
-    assert [path.name for path in world.directory.iterdir()] == ["file.part"]
+        assert job.delivery.file is not None
+        assert not job.delivery.file.is_open
+    assert world.names() == PARTIAL
 
 
 async def test_a_cancelled_stream_tells_its_reader(world: World) -> None:
@@ -468,3 +520,639 @@ async def test_a_number_of_lanes_may_be_given_at_any_time(world: World) -> None:
             assert window.ceiling > 5
             await rest(job, task)
         assert origin.most_concurrent <= 6
+
+
+# -- what an earlier run left ----------------------------------------------------
+
+NEXT = Content(FILE.size, seed=8)
+"""Another version, of the same size."""
+OTHER = Content(2 * MIB + 5, seed=9)
+LATER = "Thu, 02 Jan 2025 00:00:00 GMT"
+CHUNK = MIB // 4
+
+
+@pytest.fixture
+def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jitter is always nothing."""
+    monkeypatch.setattr("engine.patience.random.random", lambda: 0.0)
+
+
+async def given_up(world: World, origin: Origin, job: Job) -> int:
+    """Run a job until all its lanes stand still, then end its run; what is here."""
+    async with running(job) as task:
+        await until(lambda: job.transfer and origin.busy == len(job.transfer.lanes))
+        await until(lambda: job.plan.done.total >= CHUNK)
+        job.cancel()
+        task.cancel()
+    await origin.until(lambda: not origin.busy)
+    world.forget()
+    return job.plan.done.total
+
+
+async def leave_partial(
+    world: World, origin: Origin, query: str = "", after: int = 1000, **settings: Any
+) -> int:
+    """Let an earlier run get some of the file; how much."""
+    right = origin.resources["/file"]
+    origin.resources["/file"] = replace(
+        right, script=lambda request: Stall(after) if request.number % 100 > 1 else None
+    )
+    job = world.job(origin.url("/file" + query), **settings)
+    here = await given_up(world, origin, job)
+    origin.resources["/file"] = right
+    return here
+
+
+@pytest.mark.parametrize("size", [FILE.size, 700_000])
+async def test_an_earlier_run_is_gone_on_with(world: World, size: int) -> None:
+    """What is on disk is not asked for again, and the file is what it should be."""
+    content = Content(size, seed=7)
+    async with serving(content) as origin:
+        here = await leave_partial(world, origin)
+        assert world.names() == PARTIAL
+        assert CHUNK < here < size
+        asked, served = len(origin.requests), origin.served
+        job = world.job(origin.url("/file"))
+        await job.run()
+        assert_whole(job, content)
+        assert origin.served - served == size - here
+        first = origin.requests[asked].range
+        assert first is not None
+        assert first.start > 0
+    assert world.names() == ["file"]
+    assert world.kinds == [
+        EventKind.QUEUED,
+        EventKind.PROBED,
+        EventKind.RESUMED,
+        EventKind.STARTED,
+        EventKind.DONE,
+    ]
+
+
+async def test_what_an_earlier_run_left_is_hashed_too(world: World) -> None:
+    """The digest is of the whole file, whichever run fetched a byte."""
+    async with serving() as origin:
+        await leave_partial(world, origin)
+        job = world.job(
+            origin.url("/file"), checksum=Digest("sha256", FILE.digest("sha256"))
+        )
+        await job.run()
+    assert_whole(job)
+    assert job.verdict.startswith("verified (sha256")
+
+
+async def test_a_name_that_was_typed_finds_its_partial(world: World) -> None:
+    """A partial belongs to a link and to the name that was asked for."""
+    async with serving() as origin:
+        here = await leave_partial(world, origin, name="mine")
+        other = world.job(origin.url("/file"), name="yours")
+        await other.run()
+        served = origin.served
+        job = world.job(origin.url("/file"), name="mine")
+        await job.run()
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+    assert world.names() == ["mine", "yours"]
+
+
+async def test_who_wants_to_restart_does(world: World) -> None:
+    """What an earlier run left is not used, and not kept once the new one is whole."""
+    async with serving() as origin:
+        await leave_partial(world, origin)
+        served = origin.served
+        job = world.job(origin.url("/file"), config={"restart": True})
+        await job.run()
+        assert origin.served - served == FILE.size
+    assert_whole(job)
+    assert world.names() == ["file"]
+
+
+async def test_what_is_whole_already_is_not_fetched(world: World) -> None:
+    """The file is there, with its size and its date: one question tells."""
+    async with serving() as origin:
+        await world.job(origin.url("/file")).run()
+        world.forget()
+        asked = len(origin.requests)
+        job = world.job(origin.url("/file"))
+        await job.run()
+        assert len(origin.requests) == asked + 1
+    assert_whole(job)
+    assert job.verdict == "already here"
+    assert EventKind.STARTED not in world.kinds
+    assert job.plan.finished
+    assert world.names() == ["file"]
+
+
+async def test_a_part_that_is_whole_only_gets_its_name(world: World) -> None:
+    """A run that ended before the last rename left nothing to fetch."""
+    gate = Gate()
+    world.pool.submit(gate.wait)
+    async with serving() as origin:
+        checksum = Digest("md5", FILE.digest("md5"))
+        job = world.job(origin.url("/file"), checksum=checksum)
+        async with running(job) as task:
+            await until(lambda: job.state is JobState.VERIFYING)
+            job.cancel()
+            task.cancel()
+            gate.set()
+        assert world.names() == PARTIAL
+        world.forget()
+        asked = len(origin.requests)
+        job = world.job(origin.url("/file"))
+        await job.run()
+        assert len(origin.requests) == asked + 1
+    assert_whole(job)
+    assert world.names() == ["file"]
+
+
+@pytest.mark.parametrize("after", [0, 1000])
+async def test_a_server_that_gives_no_parts_any_more_is_gone_on_with(
+    world: World, after: int
+) -> None:
+    """The whole comes again, and what is here is skipped."""
+    async with serving() as origin:
+        await leave_partial(world, origin, after=after)
+        origin.resources["/file"] = Resource(FILE, ranges=False)
+        job = world.job(origin.url("/file"))
+        await job.run()
+    assert_whole(job)
+    assert EventKind.CHANGED not in world.kinds
+
+
+NAMELESS: dict[str, Any] = {"etag": None, "last_modified": None}
+
+
+async def test_an_unmarked_file_is_gone_on_with_by_its_bytes(world: World) -> None:
+    """Where a server tells neither tag nor date what is here is compared."""
+    async with serving(**NAMELESS) as origin:
+        here = await leave_partial(world, origin)
+        served = origin.served
+        job = world.job(origin.url("/file"))
+        await job.run()
+        assert origin.served - served < FILE.size - here + CHUNK
+    assert_whole(job)
+
+
+async def test_a_partial_of_nothing_is_no_riddle(world: World) -> None:
+    """A run that was killed before its first byte leaves nothing that needs comparing."""
+    async with serving(script=[Stall()] * 9, **NAMELESS) as origin:
+        job = world.job(origin.url("/file"))
+        async with running(job) as task:
+            await until(lambda: world.names() == PARTIAL)
+            job.cancel()
+            task.cancel()
+        world.forget()
+        origin.resources["/file"] = Resource(FILE, **NAMELESS)
+        job = world.job(origin.url("/file"), config={"give_up_after": 0.5})
+        await job.run()
+    assert_whole(job)
+
+
+async def test_a_job_that_probes_a_partial_may_rest(world: World) -> None:
+    """Paused before the first answer, it goes on with what the earlier run left."""
+    async with serving() as origin:
+        here = await leave_partial(world, origin)
+        origin.resources["/file"] = Resource(FILE, latency=3600.0)
+        asked, served = len(origin.requests), origin.served
+        job = world.job(origin.url("/file"))
+        async with running(job) as task:
+            await origin.until(lambda: len(origin.requests) > asked)
+            await rest(job, task)
+        origin.resources["/file"] = Resource(FILE)
+        job.resume()
+        await job.run()
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+    assert world.names() == ["file"]
+
+
+# -- links -----------------------------------------------------------------------
+
+
+async def test_another_query_may_lead_to_the_same_file(world: World) -> None:
+    """Links expire: a partial is gone on with by a link that is signed anew."""
+    async with serving() as origin:
+        here = await leave_partial(world, origin, "?sig=1")
+        served = origin.served
+        job = world.job(origin.url("/file?sig=2"))
+        await job.run()
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+    assert world.names() == ["file"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Resource(OTHER), id="another size"),
+        pytest.param(Resource(NEXT, last_modified=LATER), id="another date"),
+        pytest.param(Resource(NEXT), id="other bytes"),
+    ],
+)
+async def test_another_query_may_lead_to_another_file(
+    world: World, other: Resource
+) -> None:
+    """The partial is left alone, and the file gets a name of its own."""
+    async with serving() as origin:
+        here = await leave_partial(world, origin, "?id=1")
+        partial = world.content()
+        origin.resources["/file"] = other
+        job = world.job(origin.url("/file?id=2"))
+        await job.run()
+        assert_whole(job, other.content)
+        assert job.name == "file (2)"
+        assert EventKind.CHANGED not in world.kinds
+        assert {name: world.content().get(name) for name in PARTIAL} == partial
+        world.forget()
+        origin.resources["/file"] = Resource(FILE)
+        served = origin.served
+        job = world.job(origin.url("/file?id=1"))
+        await job.run()
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+    assert world.names() == ["file", "file (2)"]
+
+
+def expiring(fine: int) -> Script:
+    """A script by which the first link works for some requests, and others always."""
+
+    def script(request: Request) -> Any:
+        is_old = request.query == "sig=1" and request.number > fine
+        return Status(403) if is_old else None
+
+    return script
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_link_that_expires_can_be_renewed(world: World) -> None:
+    """The job waits for a fresh link, and then goes on with what it has."""
+    async with serving(script=expiring(3)) as origin:
+        job = world.job(origin.url("/file?sig=1"))
+        await job.run()
+        assert job.state is JobState.EXPIRED
+        assert isinstance(job.error, ExpiredError)
+        assert job.verdict == "HTTP 403"
+        assert world.kinds[-1] is EventKind.EXPIRED
+        assert job.milestones.finished.is_set()
+        assert world.names() == PARTIAL
+        here, served = job.plan.done.total, origin.served
+        assert here > CHUNK
+        job.renew(origin.url("/file?sig=2"))
+        renewed: Any = (job.state, job.error, job.verdict)
+        assert renewed == (JobState.QUEUED, None, "")
+        assert not job.milestones.finished.is_set()
+        await job.run()
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+    assert world.names() == ["file"]
+    assert EventKind.RESUMED in world.kinds
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_renewed_job_has_not_received_everything(world: World) -> None:
+    """Whoever waits for the last byte waits again: others are admitted by that."""
+    async with serving(script=expiring(3)) as origin:
+        job = world.job(origin.url("/file?sig=1"))
+        await job.run()
+        job.renew(origin.url("/file?sig=2"))
+        assert not job.milestones.received.is_set()
+        await job.run()
+        assert job.milestones.received.is_set()
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_renewed_job_keeps_what_it_has_also_when_it_was_restarted(
+    world: World,
+) -> None:
+    """To begin anew is for what earlier runs left, not for what this one fetched."""
+    async with serving(script=expiring(3)) as origin:
+        job = world.job(origin.url("/file?sig=1"), config={"restart": True})
+        await job.run()
+        here, served = job.plan.done.total, origin.served
+        job.renew(origin.url("/file?sig=2"))
+        await job.run()
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_an_expired_job_may_be_given_up(world: World) -> None:
+    """What nobody has a fresh link for is cancelled, and its partial stays."""
+    async with serving(script=expiring(3)) as origin:
+        job = world.job(origin.url("/file?sig=1"))
+        await job.run()
+        job.cancel()
+    assert job.state is JobState.CANCELLED
+    assert world.names() == PARTIAL
+
+
+async def test_a_link_that_never_worked_is_refused(world: World) -> None:
+    """Without a byte here a no is a no, and no fresh link is asked for."""
+    marker = world.directory / "asked"
+    async with serving(script=expiring(0)) as origin:
+        config = {"url_command": f"touch '{marker}'; echo {origin.url('/file')}"}
+        job = world.job(origin.url("/file?sig=1"), config=config)
+        await job.run()
+    assert job.state is JobState.FAILED
+    assert type(job.error) is RefusedError
+    assert not marker.exists()
+
+
+async def test_a_partial_whose_link_has_expired_waits_for_a_fresh_one(
+    world: World,
+) -> None:
+    """An earlier run shows that the link has worked."""
+    async with serving() as origin:
+        here = await leave_partial(world, origin, "?sig=1")
+        origin.resources["/file"] = Resource(FILE, script=expiring(0))
+        job = world.job(origin.url("/file?sig=1"))
+        await job.run()
+        assert job.state is JobState.EXPIRED
+        served = origin.served
+        job.renew(origin.url("/file?sig=2"))
+        await job.run()
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+
+
+def renewing(world: World, url: str) -> dict[str, str]:
+    """A configuration whose command counts how often it is asked."""
+    count = world.directory.parent / "asked"
+    return {"url_command": f"echo x >> '{count}'; echo '{url}'"}
+
+
+def times_asked(world: World) -> int:
+    count = world.directory.parent / "asked"
+    return len(count.read_text().split()) if count.exists() else 0
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_command_renews_a_link(world: World) -> None:
+    """The user's own command is asked, and the job goes on without a rest."""
+    async with serving(script=expiring(3)) as origin:
+        config = renewing(world, origin.url("/file?sig=2"))
+        job = world.job(origin.url("/file?sig=1"), config=config)
+        await job.run()
+        assert sum(request.query == "sig=2" for request in origin.requests) > 1
+    assert_whole(job)
+    assert times_asked(world) == 1
+    assert world.kinds.count(EventKind.EXPIRED) == 1
+    assert world.kinds[-1] is EventKind.DONE
+
+
+async def test_a_command_renews_the_link_of_a_partial(world: World) -> None:
+    """Also where the link has expired before this run asked for anything."""
+    async with serving() as origin:
+        here = await leave_partial(world, origin, "?sig=1")
+        origin.resources["/file"] = Resource(FILE, script=expiring(0))
+        served = origin.served
+        config = renewing(world, origin.url("/file?sig=2"))
+        job = world.job(origin.url("/file?sig=1"), config=config)
+        await job.run()
+        assert_whole(job)
+        assert origin.served - served < FILE.size - here + CHUNK
+    assert times_asked(world) == 1
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_command_renews_the_link_of_a_stream(world: World) -> None:
+    """What a reader has had is not given twice."""
+    async with serving(script=expiring(1)) as origin:
+        config = renewing(world, origin.url("/file?sig=2"))
+        job = world.job(
+            origin.url("/file?sig=1"), stream=StreamSink(8 * MIB), config=config
+        )
+        data = bytearray()
+        async with running(job), asyncio.TaskGroup() as group:
+            group.create_task(_read(job, data))
+    assert bytes(data) == FILE.read()
+    assert job.state is JobState.DONE
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_command_is_not_asked_in_circles(world: World) -> None:
+    """A fresh link that brings nothing is the last one that is asked for."""
+    async with serving(script=expiring(3)) as origin:
+        config = renewing(world, origin.url("/file?sig=1"))
+        job = world.job(origin.url("/file?sig=1"), config=config)
+        await job.run()
+    assert job.state is JobState.EXPIRED
+    assert isinstance(job.error, ExpiredError)
+    assert times_asked(world) == 1
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_command_that_fails_leaves_the_job_expired(world: World) -> None:
+    """The verdict is what went wrong with the command, and the partial stays."""
+    async with serving(script=expiring(3)) as origin:
+        config = {"url_command": "exit 3"}
+        job = world.job(origin.url("/file?sig=1"), config=config)
+        await job.run()
+    assert job.state is JobState.EXPIRED
+    assert job.verdict == "--url-command ended with 3"
+    assert world.names() == PARTIAL
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_stream_whose_link_expires_has_failed(world: World) -> None:
+    """Nobody waits for a fresh link with a reader at the other end."""
+    async with serving(script=expiring(1)) as origin:
+        job = world.job(origin.url("/file?sig=1"), stream=StreamSink(8 * MIB))
+        async with running(job):
+            with pytest.raises(ExpiredError):
+                await _read(job, bytearray())
+    assert job.state is JobState.FAILED
+
+
+# -- files that change -----------------------------------------------------------
+
+
+def version(content: Content, script: Script = ()) -> Resource:
+    """The file as it is served for a while."""
+    dates = {FILE: "Wed, 01 Jan 2025 00:00:00 GMT", NEXT: LATER}
+    last = dates.get(content, "Fri, 03 Jan 2025 00:00:00 GMT")
+    return Resource(content, last_modified=last, script=script)
+
+
+def standing(after: int = 1000) -> Script:
+    """A script by which every body stands still after some bytes, if it has more."""
+    return lambda request: (
+        Stall(after) if request.range and request.range.size > after else None
+    )
+
+
+async def change(origin: Origin, resource: Resource) -> None:
+    """Serve something else from now on, on new connections."""
+    await origin.until(lambda: origin.busy == 4)
+    origin.resources["/file"] = resource
+    origin.sever()
+
+
+@pytest.mark.parametrize("new", [Resource(NEXT), Resource(OTHER), version(NEXT)])
+async def test_a_file_that_has_changed_begins_again(
+    world: World, new: Resource
+) -> None:
+    """What an earlier run left of another version is replaced by the new one."""
+    async with serving() as origin:
+        await leave_partial(world, origin)
+        origin.resources["/file"] = new
+        job = world.job(origin.url("/file"))
+        await job.run()
+    assert_whole(job, new.content)
+    assert world.names() == ["file"]
+    assert world.kinds.count(EventKind.CHANGED) == 1
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_file_that_changes_begins_again_once(world: World) -> None:
+    """The old version is kept until the new one is whole."""
+    async with Origin({"/file": version(FILE, standing(MIB // 8))}) as origin:
+        job = world.job(origin.url("/file"))
+        async with running(job):
+            await until(lambda: job.plan.done.total >= 4 * MIB // 8)
+            await change(origin, version(NEXT, standing()))
+            await until(lambda: EventKind.CHANGED in world.kinds)
+            await until(lambda: PARTIAL[0] in world.names())
+            assert "file.part.old" in world.names()
+            kept = (world.directory / "file.part.old").read_bytes()
+            assert kept[: MIB // 8] == FILE.read(0, MIB // 8)
+            await change(origin, version(NEXT))
+    assert_whole(job, NEXT)
+    assert world.names() == ["file"]
+    assert world.kinds.count(EventKind.CHANGED) == 1
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_file_that_keeps_changing_is_given_up(world: World) -> None:
+    """The second change is the end, and says what the difference was."""
+    async with Origin({"/file": version(FILE, standing())}) as origin:
+        job = world.job(origin.url("/file"))
+        async with running(job):
+            await change(origin, version(NEXT, standing()))
+            await until(lambda: EventKind.CHANGED in world.kinds)
+            await until(lambda: job.state is JobState.RUNNING and job.plan.done.total)
+            await change(origin, version(OTHER))
+    assert job.state is JobState.FAILED
+    assert isinstance(job.error, ChangedError)
+    assert f"it was {NEXT.size}, it is {OTHER.size}" in job.verdict
+    assert world.kinds.count(EventKind.CHANGED) == 1
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_the_digest_begins_again_with_the_file(world: World) -> None:
+    """What was hashed of the old version is not part of the new one's digest."""
+    old, new = Content(12 * MIB, seed=1), Content(12 * MIB, seed=2)
+    checksum = Digest("sha256", new.digest())
+    stands = Resource(old, script=stands_at(8 * MIB))
+    async with Origin({"/file": stands}) as origin:
+        job = world.job(origin.url("/file"), checksum=checksum, threads=1)
+        verifier = job.delivery.verifier
+        assert verifier is not None
+        async with running(job):
+            await until(lambda: verifier.hashed)
+            await until(lambda: job.plan.done.total > 8 * MIB and origin.busy)
+            origin.resources["/file"] = Resource(new, last_modified=LATER)
+            origin.sever()
+    assert_whole(job, new)
+
+
+def stands_at(offset: int) -> Script:
+    """A script by which what begins there or later stands still at once."""
+    return lambda request: (
+        Stall(1000) if request.range and request.range.start >= offset else None
+    )
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_stream_that_changes_before_it_is_read_begins_again(
+    world: World,
+) -> None:
+    """As long as the reader has had nothing all can be taken back."""
+    data = bytearray()
+    async with Origin({"/file": version(FILE, standing())}) as origin:
+        job = world.job(origin.url("/file"), stream=StreamSink(8 * MIB), threads=1)
+        async with running(job):
+            await until(lambda: job.plan.done.total)
+            origin.resources["/file"] = version(NEXT)
+            origin.sever()
+            await until(lambda: EventKind.CHANGED in world.kinds)
+            await until(lambda: job.plan.finished)
+            await _read(job, data)
+    assert bytes(data) == NEXT.read()
+    assert job.state is JobState.DONE
+
+
+@pytest.mark.usefixtures("no_naps")
+async def test_a_stream_that_changes_while_it_is_read_has_failed(
+    world: World,
+) -> None:
+    """What has gone out cannot be taken back: two versions are never spliced."""
+    data = bytearray()
+    async with Origin({"/file": version(FILE, standing())}) as origin:
+        job = world.job(origin.url("/file"), stream=StreamSink(8 * MIB), threads=1)
+        async with running(job), asyncio.TaskGroup() as group:
+            reading = group.create_task(_expect(job, data, ChangedError))
+            await until(lambda: data)
+            origin.resources["/file"] = version(NEXT)
+            origin.sever()
+            await reading
+    assert job.state is JobState.FAILED
+    assert bytes(data) == FILE.read(0, len(data))
+    assert EventKind.CHANGED not in world.kinds
+
+
+async def _expect(job: Job, data: bytearray, error: type[HydraError]) -> None:
+    with pytest.raises(error):
+        await _read(job, data)
+
+
+# -- time ------------------------------------------------------------------------
+
+
+async def test_a_job_that_slept_goes_on_over_new_connections(world: World) -> None:
+    """Nobody is blamed for the time asleep: no retry is told, nothing is lost."""
+    async with serving(script=[None, *[Stall(1000)] * 4]) as origin:
+        job = world.job(origin.url("/file"))
+        async with running(job):
+            await until(lambda: job.plan.done.total >= CHUNK + 4000)
+            served = origin.served
+            here = job.plan.done.total
+            job.wake(3600.0)
+        assert origin.served - served == FILE.size - here
+    assert_whole(job)
+    assert EventKind.RETRY not in world.kinds
+
+
+async def test_a_job_that_waits_sleeps_in_peace(world: World) -> None:
+    """What does not run yet, or not any more, has nothing to renew."""
+    async with serving() as origin:
+        job = world.job(origin.url("/file"))
+        job.wake(3600.0)
+        await job.run()
+        job.wake(3600.0)
+    assert_whole(job)
+
+
+@pytest.mark.parametrize("is_looked_after", [True, False])
+async def test_what_we_hold_back_costs_no_patience(
+    world: World, *, is_looked_after: bool
+) -> None:
+    """Seconds in which the limit holds all lanes are excused, tick by tick."""
+    async with serving(script=[None, *[Stall(1000)] * 4]) as origin:
+        job = world.job(origin.url("/file"), config={"give_up_after": 0.4})
+        async with running(job):
+            await until(lambda: job.plan.done.total >= CHUNK + 4000)
+            assert job.transfer is not None
+            for lane in job.transfer.lanes.values():
+                assert lane.response is not None
+                lane.response._is_throttled = True
+            began = monotonic()
+            while monotonic() - began < 0.6:
+                if is_looked_after:
+                    job.tick()
+                await asyncio.sleep(0.05)
+            origin.sever()
+    if is_looked_after:
+        assert_whole(job)
+    else:
+        assert isinstance(job.error, NetworkError)

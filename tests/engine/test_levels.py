@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from engine.config import Config
+from engine.delivery import Delivery, FileDelivery, StreamDelivery
+from engine.disk import Disk
 from engine.files import FileSink
 from engine.job import Job
+from engine.journal import Link
+from engine.lane import Lane
 from engine.levels import snapshot_of
 from engine.limiter import Limiter
 from engine.model import (
@@ -22,16 +27,18 @@ from engine.model import (
     LaneState,
     RemoteFile,
 )
+from engine.places import Places
 from engine.plan import Plan, Segment
 from engine.ranges import ByteRange
 from engine.sinks import StreamSink
 from engine.source import Source
-from engine.transfer import Lane, Transfer
+from engine.transfer import Transfer
 from engine.transport import Transport
 from engine.verify import Verifier
 from engine.window import Window
 
 URL = "https://user:pw@example.org/data/file.bin?token=secret"
+FOLDER = Path("nowhere")
 SIZE = 1000
 
 
@@ -51,8 +58,12 @@ class Flight:
         return None
 
 
-def no_file(_name: str) -> FileSink:
-    raise AssertionError("nobody writes here")
+def to(stream: StreamSink | None, verifier: Verifier | None) -> Delivery:
+    """A delivery to a stream, else to a file that nobody writes."""
+    if stream is not None:
+        return StreamDelivery(stream, verifier)
+    file = FileSink(FOLDER, Link.of(URL), Places(), cast(Disk, None))
+    return FileDelivery(file, verifier)
 
 
 def job(
@@ -64,12 +75,10 @@ def job(
         7,
         JobSpec(URL, **spec),
         config=Config(threads=4),
-        source=Source(cast(Transport, None), limiter, URL),
+        make_source=lambda url: Source(cast(Transport, None), limiter, url),
         limiter=limiter,
         window_of=lambda host: Window(host, 0.0),
-        make_file=no_file,
-        stream=stream,
-        verifier=verifier,
+        delivery=to(stream, verifier),
         emit=lambda *_: None,
         count=lambda _: None,
         on_received=lambda: None,
@@ -152,6 +161,28 @@ def test_a_job_that_stands_still_has_no_rate(running: Job) -> None:
         if not state.is_live:
             running.state = state
             assert snapshot_of(running, detailed=False).rate == 0.0
+
+
+def test_the_target_is_seen_once_it_is_chosen() -> None:
+    """Where the file will be, and its name from then on, numbered or not."""
+    chosen = probed(job(name="mine"))
+    assert snapshot_of(chosen, detailed=False).target == ""
+    assert chosen.delivery.file is not None
+    chosen.delivery.file.target = FOLDER / "mine (2)"
+    seen = snapshot_of(chosen, detailed=False)
+    assert (seen.target, seen.name) == ("nowhere/mine (2)", "mine (2)")
+
+
+def test_an_expired_job_is_seen_as_it_is() -> None:
+    """What is here and why it stopped can be read while a fresh link is awaited."""
+    expired = probed(job())
+    flight = flying(expired, 300)
+    landed(expired, flight.segments[0], 200)
+    expired.transfer = None
+    expired.state, expired.verdict = JobState.EXPIRED, "HTTP 403"
+    seen = snapshot_of(expired, detailed=False)
+    assert (seen.state, seen.verdict) == (JobState.EXPIRED, "HTTP 403")
+    assert (seen.size, seen.done, seen.lane_count) == (SIZE, 200, 0)
 
 
 def test_an_unknown_length_stays_unknown() -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import Fault, NetworkError, RefusedError
+from engine.errors import (
+    Denied,
+    ExpiredError,
+    Fault,
+    ForgotRange,
+    HydraError,
+    NetworkError,
+    RefusedError,
+)
 from engine.patience import GIVE_UP_AFTER, UNREACHABLE_FOR, Patience
 from engine.window import Window
 
@@ -112,3 +120,68 @@ def test_new_bytes_restore_it(clock: Clock, window: Window) -> None:
     waiting.progressed(1)
     clock.now += 50.0
     assert waiting.charge(Fault("reset"), window, reached=True) <= 0.25
+
+
+def test_what_is_excused_is_not_counted(clock: Clock, window: Window) -> None:
+    """Throttled, paused or asleep for an hour, there is as much patience as before."""
+    waiting = patience(60.0)
+    clock.now += 3600.0
+    waiting.excuse(3600.0)
+    clock.now += 59.0
+    waiting.charge(Fault("reset"), window, reached=True)
+    clock.now += 1.0
+    with pytest.raises(NetworkError):
+        waiting.charge(Fault("reset"), window, reached=True)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_who_is_denied_asks_with_fewer_lanes(
+    clock: Clock, window: Window, status: int
+) -> None:
+    """A host that served before and now says no may mean that there are too many."""
+    patience().charge(Denied(f"HTTP {status}", status=status), window, reached=True)
+    assert (window.size, window.latest.reason) == (8, f"HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, ExpiredError),
+        (403, ExpiredError),
+        (410, ExpiredError),
+        (404, RefusedError),
+    ],
+)
+def test_who_is_denied_to_the_end_has_an_expired_link(
+    clock: Clock, window: Window, status: int, kind: type[HydraError]
+) -> None:
+    """Only what is not found is gone for good; both say with which status."""
+    fault = Denied(f"HTTP {status}", status=status)
+    with pytest.raises(RefusedError, match=f"HTTP {status}") as raised:
+        patience(0.0).charge(fault, window, reached=True)
+    assert type(raised.value) is kind
+    assert raised.value.status == status
+
+
+def test_who_forgets_a_range_gets_no_fewer_lanes(clock: Clock, window: Window) -> None:
+    """A whole file in place of a part says nothing about how many may ask."""
+    patience().charge(ForgotRange("the whole came"), window, reached=True)
+    assert window.size == 16
+
+
+@pytest.mark.parametrize(("lost", "size"), [(3, 16), (4, 8), (8, 8), (16, 16)])
+def test_broken_connections_are_told_to_the_window(
+    clock: Clock, window: Window, lost: int, size: int
+) -> None:
+    """Faults that are lost connections count as such, and only the window judges."""
+    for _ in range(16):
+        window.enter()
+    window.received(1000)
+    waiting = patience()
+    waiting.charge(Fault("HTTP/2 stream reset"), window, reached=True)
+    for _ in range(lost):
+        waiting.charge(Fault("connection reset", lost=True), window, reached=True)
+    assert window.size == 16
+    window.received(1000)
+    window.judge(clock.now + 20.0)
+    assert window.size == size

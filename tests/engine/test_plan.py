@@ -118,6 +118,103 @@ def test_unleased_counts_what_nobody_wants_yet() -> None:
     assert plan.unleased == 90
 
 
+def test_the_next_gap_is_the_lowest_that_nobody_has() -> None:
+    """Whoever asks for the first bytes sees all that lie together and are free."""
+    plan = Plan(100, [ByteRange(60, 70)])
+    segment = leased(plan, 0, 20)
+    assert plan.next_gap() == ByteRange(20, 60)
+    leased(plan, 1, 40)
+    assert plan.next_gap() == ByteRange(70, 100)
+    plan.release(segment)
+    assert plan.next_gap() == ByteRange(0, 20)
+
+
+def test_where_nothing_is_free_there_is_no_gap() -> None:
+    """A file that is leased whole has no gap, and neither has an empty one."""
+    plan = Plan(100)
+    leased(plan, 0, 100)
+    assert plan.next_gap() is None
+    assert Plan(0).next_gap() is None
+
+
+# -- what is here already ----------------------------------------------------
+
+
+def test_what_is_here_is_not_leased_again() -> None:
+    """A plan that begins with bytes done leases the gaps between them."""
+    plan = Plan(100, [ByteRange(0, 10), ByteRange(40, 60)])
+    assert (plan.front, plan.unleased, plan.finished) == (10, 70, False)
+    assert [edges(plan.lease(lane, 100)) for lane in range(3)] == [
+        (10, 40),
+        (60, 100),
+        None,
+    ]
+
+
+def test_what_is_here_may_be_all() -> None:
+    """A plan whose bytes are all done is finished, and needs no lane."""
+    plan = Plan(100, [ByteRange(50, 100), ByteRange(0, 50)])
+    assert plan.finished
+    assert plan.next_gap() is None
+
+
+def test_beside_what_is_here_an_open_end_stays_open() -> None:
+    """Also a file without a length goes on behind what is done of it."""
+    plan = Plan(None, [ByteRange(0, 10)])
+    assert not plan.finished
+    assert plan.next_gap() == ByteRange(10, OPEN_END)
+
+
+# -- the rest ----------------------------------------------------------------
+
+
+def test_the_rest_is_leased_at_once() -> None:
+    """One lease goes from the first free byte to the last, over what is done."""
+    plan = Plan(100, [ByteRange(0, 10), ByteRange(40, 60), ByteRange(90, 100)])
+    assert edges(plan.lease_rest(7)) == (10, 90)
+    assert plan.unleased == 0
+    assert plan.segments[0].lane == 7
+
+
+def test_there_may_be_no_rest() -> None:
+    """Where nothing is free, no rest is leased."""
+    plan = Plan(100, [ByteRange(0, 100)])
+    assert plan.lease_rest(0) is None
+    assert plan.segments == []
+
+
+def test_what_is_here_of_the_rest_is_claimed_by_nobody() -> None:
+    """A claim ends at what is done already, and the next one begins behind it."""
+    plan = Plan(100, [ByteRange(40, 60)])
+    segment = plan.lease_rest(0)
+    assert segment is not None
+    assert deliver(plan, segment, 90) == ByteRange(0, 40)
+    assert segment.mark == 40
+    assert deliver(plan, segment, 50) == ByteRange(60, 90)
+    assert done(plan) == [(0, 90)]
+
+
+def test_a_claim_that_touches_what_is_here_is_whole() -> None:
+    """A block that ends where done bytes begin is one part."""
+    plan = Plan(100, [ByteRange(40, 60)])
+    segment = plan.lease_rest(0)
+    assert segment is not None
+    assert deliver(plan, segment, 40) == ByteRange(0, 40)
+    assert deliver(plan, segment, 15) is None
+    assert segment.mark == 55
+    assert deliver(plan, segment, 15) == ByteRange(60, 70)
+
+
+def test_the_rest_that_was_not_fetched_is_free_again() -> None:
+    """Releasing the rest frees what is missing, and nothing that is done."""
+    plan = Plan(100, [ByteRange(40, 60)])
+    segment = plan.lease_rest(0)
+    assert segment is not None
+    deliver(plan, segment, 10)
+    plan.release(segment)
+    assert [edges(plan.lease(lane, 100)) for lane in range(2)] == [(10, 40), (60, 100)]
+
+
 # -- claim, land, release ----------------------------------------------------
 
 
@@ -328,6 +425,17 @@ def test_a_winner_that_never_landed_leaves_its_bytes() -> None:
     assert edges(plan.lease(2, 100)) == (20, 100)
 
 
+def test_what_is_here_already_is_nobodys_in_a_race() -> None:
+    """Two who race for the rest both leave out what was done before."""
+    plan = Plan(100, [ByteRange(40, 60)])
+    victim = plan.lease_rest(0)
+    assert victim is not None
+    racer = plan.race(1, victim)
+    part = plan.claim(racer, 50)
+    assert part == ByteRange(0, 40)
+    assert plan.claim(victim, 90) == ByteRange(60, 90)
+
+
 def test_a_race_of_three_is_refused() -> None:
     """Two lanes race, never three."""
     plan, victim, racer = race()
@@ -492,6 +600,7 @@ Bytes = frozenset[int]
 NONE: Bytes = frozenset()
 SMALL_SPLIT = 4
 LONGEST = 60
+offsets = st.integers(0, LONGEST)
 
 
 def bytes_of(start: int, stop: int) -> Bytes:
@@ -504,7 +613,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     The model knows, byte by byte, what landed and what each lane has claimed
     and not landed. `twice` are bytes that were ever raced for: only those may
-    be both on a lane's way and somewhere else.
+    be both on a lane's way and somewhere else, and those that were done when
+    the rest around them was leased.
     """
 
     def __init__(self) -> None:
@@ -517,10 +627,11 @@ class AnyOrder(RuleBasedStateMachine):
         for segment in list(self.plan.segments):
             self.land_if_claimed(segment)
             self.do_release(segment)
-        while segment_or_none := self.plan.lease(0, LONGEST):
+        while segment_or_none := self.last_lease():
             self.follow(segment_or_none)
-            self.do_claim(segment_or_none, LONGEST)
-            self.land_if_claimed(segment_or_none)
+            while segment_or_none.mark < min(segment_or_none.stop, self.length):
+                self.do_claim(segment_or_none, LONGEST)
+                self.land_if_claimed(segment_or_none)
             if self.plan.size is None:
                 self.plan.end(self.length)
             self.do_release(segment_or_none)
@@ -528,11 +639,22 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.landed == bytes_of(0, self.length)
         self.patch.undo()
 
-    @initialize(length=st.integers(0, LONGEST), known=st.booleans())
-    def begin(self, length: int, known: bool) -> None:
+    @initialize(
+        length=st.integers(0, LONGEST),
+        known=st.booleans(),
+        whole=st.booleans(),
+        here=st.lists(st.tuples(offsets, offsets), max_size=4),
+    )
+    def begin(
+        self, length: int, known: bool, whole: bool, here: list[tuple[int, int]]
+    ) -> None:
+        """Some of the file is here already; in the end it may come as a whole."""
         self.length = length
-        self.plan = Plan(length if known else None)
-        self.landed = self.twice = NONE
+        self.ends_whole = whole
+        found = [ByteRange(*sorted((min(a, length), min(b, length)))) for a, b in here]
+        self.plan = Plan(length if known else None, found)
+        self.landed = NONE.union(*(bytes_of(item.start, item.stop) for item in found))
+        self.twice = NONE
         self.claims: dict[Segment, ByteRange] = {}
         self.stops: dict[Segment, int] = {}
 
@@ -545,7 +667,7 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def lease(self, want: int, horizon: int, least: int) -> None:
         front = self.plan.front
-        free_front = self.plan.next_offset() == front < horizon
+        free_front = self.is_free(front) and front < horizon
         segment = self.plan.lease(self.free_lane(), want, horizon, least)
         if segment is None:
             assert not free_front
@@ -553,6 +675,21 @@ class AnyOrder(RuleBasedStateMachine):
         assert segment.stop <= horizon
         assert 0 < segment.remaining <= want
         assert segment.start == front or segment.start not in self.landed
+        self.follow(segment)
+
+    @precondition(lambda self: not self.plan.segments)
+    @rule()
+    def lease_rest(self) -> None:
+        """Somebody fetches all that is missing, over what is here."""
+        missing = self.todo()
+        segment = self.plan.lease_rest(0)
+        if segment is None:
+            assert not missing
+            return
+        assert missing == self.ahead(segment) - self.landed
+        assert {segment.start, min(segment.stop - 1, LONGEST)} <= missing
+        assert not self.todo()
+        self.twice |= self.ahead(segment) & self.landed
         self.follow(segment)
 
     @precondition(lambda self: self.idle())
@@ -658,7 +795,7 @@ class AnyOrder(RuleBasedStateMachine):
         """It is the next to be leased, or a lane fetches or writes it."""
         front = self.plan.front
         assert front not in self.landed
-        if front < self.length and self.plan.next_offset() != front:
+        if front < self.length and not self.is_free(front):
             assert any(
                 front in self.ahead(segment) | self.claimed(segment)
                 for segment in self.plan.segments
@@ -675,13 +812,18 @@ class AnyOrder(RuleBasedStateMachine):
     # -- the model -----------------------------------------------------------
 
     def do_claim(self, segment: Segment, size: int) -> None:
-        """Bytes come as far as the file goes; each is new to exactly one lane."""
+        """Bytes come as far as the file goes; each is new to exactly one lane.
+
+        What is new is claimed up to what is not, and the mark is where that ends.
+        """
         size = max(min(size, self.length - segment.mark), 0)
-        offered = bytes_of(segment.mark, min(segment.mark + size, segment.stop))
-        known = self.landed.union(*map(self.claimed, self.plan.segments))
+        stop = max(min(segment.mark + size, segment.stop), segment.mark)
+        offered = bytes_of(segment.mark, stop)
+        new = offered - self.landed.union(*map(self.claimed, self.plan.segments))
         part = self.plan.claim(segment, size)
         got = NONE if part is None else bytes_of(part.start, part.stop)
-        assert got == offered - known
+        assert got == first_run(new)
+        assert segment.mark == (part.stop if part else stop)
         if part is not None:
             self.claims[segment] = part
 
@@ -700,6 +842,16 @@ class AnyOrder(RuleBasedStateMachine):
         self.stops[segment] = segment.stop
         if segment.rival is not None:
             self.twice |= self.ahead(segment)
+
+    def last_lease(self) -> Segment | None:
+        if self.ends_whole:
+            return self.plan.lease_rest(0)
+        return self.plan.lease(0, LONGEST)
+
+    def is_free(self, offset: int) -> bool:
+        """Whether the lowest byte that could be leased is this one."""
+        gap = self.plan.next_gap()
+        return gap is not None and gap.start == offset
 
     def free_lane(self) -> int:
         lanes = {segment.lane for segment in self.plan.segments}
@@ -725,6 +877,15 @@ class AnyOrder(RuleBasedStateMachine):
 
     def pick(self, data: st.DataObject, segments: Sequence[Segment]) -> Segment:
         return data.draw(st.sampled_from(segments))
+
+
+def first_run(offsets: Bytes) -> Bytes:
+    """The lowest of them, as far as they follow one another."""
+    if not offsets:
+        return NONE
+    start = min(offsets)
+    stop = min(set(range(start, LONGEST + 2)) - offsets)
+    return bytes_of(start, stop)
 
 
 def bytes_of_set(ranges: RangeSet) -> Bytes:

@@ -59,9 +59,11 @@ class Server:
         step = self._script.pop(0)
         if isinstance(step, Fault):
             raise step
-        self.url = step.url
         self.answers.append(Answer(step))
         return self.answers[-1]
+
+    def pin(self, response: Answer) -> None:
+        self.url = response.url
 
 
 @pytest.fixture(autouse=True)
@@ -85,10 +87,14 @@ async def ask(
     server: Server,
     window: Window,
     give_up_after: float = 60.0,
+    *,
     told: Callable[[str], None] = lambda _: None,
+    first: ByteRange = FIRST,
+    known: RemoteFile | None = None,
 ) -> tuple[RemoteFile, Answer]:
+    patience = Patience(give_up_after, told)
     remote, response = await probe(
-        cast(Source, server), FIRST, Patience(give_up_after, told), lambda: window
+        cast(Source, server), first, patience, lambda: window, known
     )
     return remote, cast(Answer, cast(object, response))
 
@@ -203,6 +209,114 @@ async def test_a_fault_on_the_second_question_leaves_no_body(window: Window) -> 
     assert server.answers[0].is_closed
     assert server.asked == [FIRST, None, FIRST]
     assert remote.size == 10
+
+
+async def test_a_name_may_be_the_first_urls(window: Window) -> None:
+    """Where redirects end at no name the URL that was given has one."""
+    there = "https://mirror.example.net/"
+    remote, _ = await ask(Server(answer(200, there, Content_Length="5")), window)
+    assert (remote.url, remote.name) == (there, "file.bin")
+
+
+async def test_what_answered_is_pinned(window: Window) -> None:
+    """The first believed answer tells where all others are asked for."""
+    there = "https://mirror.example.net/x"
+    server = Server(
+        answer(206, "https://other.example/", Content_Range="bytes 7-9/10"),
+        answer(206, there, Content_Range="bytes 0-9/10"),
+    )
+    await ask(server, window)
+    assert server.url == there
+
+
+# -- what is partly here ---------------------------------------------------------
+
+GAP = ByteRange(40, 50)
+KNOWN = RemoteFile(
+    url=URL,
+    size=100,
+    ranges=True,
+    name="file.bin",
+    etag='"v1"',
+    last_modified="then",
+    media_type="application/zip",
+)
+
+
+async def test_the_first_gap_of_a_known_file_is_asked_for(window: Window) -> None:
+    """What is missing of a file that is partly here is what the first body brings."""
+    server = Server(answer(206, Content_Range="bytes 40-49/100", ETag='"v1"'))
+    remote, body = await ask(server, window, first=GAP, known=KNOWN)
+    assert server.asked == [GAP]
+    assert (remote.size, remote.etag, remote.ranges) == (100, '"v1"', True)
+    assert not body.is_closed
+
+
+async def test_a_server_that_gives_no_parts_any_more_gives_the_whole(
+    window: Window,
+) -> None:
+    """The same file without ranges is an answer too."""
+    server = Server(answer(200, Content_Length="100", ETag='"v1"'))
+    remote, body = await ask(server, window, first=GAP, known=KNOWN)
+    assert (remote.size, remote.ranges) == (100, False)
+    assert not body.is_closed
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        answer(206, Content_Range="bytes 40-49/101", ETag='"v2"'),
+        answer(206, Content_Range="bytes 40-44/45"),
+        answer(206, Content_Range="bytes 0-9/10"),
+        answer(416, Content_Range="bytes */30"),
+        answer(416, Content_Range="bytes */0"),
+        answer(200, Content_Length="101"),
+    ],
+)
+async def test_another_file_is_for_others_to_judge(window: Window, head: Head) -> None:
+    """What is not the file that is known is no fault: it is told as it is."""
+    server = Server(head)
+    remote, body = await ask(server, window, 0.0, first=GAP, known=KNOWN)
+    assert remote.size != KNOWN.size
+    assert body is server.answers[-1]
+
+
+async def test_what_may_be_the_file_is_told_too(window: Window) -> None:
+    """Where only bytes can tell, the answer must at least be the part asked for."""
+    fields = {"ETag": '"node 2"', "Last_Modified": "then"}
+    server = Server(
+        answer(206, Content_Range="bytes 41-49/100", **fields),
+        answer(206, Content_Range="bytes 40-49/100", **fields),
+    )
+    remote, _ = await ask(server, window, first=GAP, known=KNOWN)
+    assert remote.etag == '"node 2"'
+    assert server.asked == [GAP, GAP]
+    assert [one.is_closed for one in server.answers] == [True, False]
+
+
+@pytest.mark.parametrize("status", [200, 206])
+async def test_a_web_page_is_asked_again(window: Window, status: int) -> None:
+    """A captive portal is a fault: the file that is known is asked for again."""
+    told: list[str] = []
+    server = Server(
+        answer(status, "https://portal.example/", Content_Type="text/html"),
+        answer(200, "https://portal.example/", Content_Type="text/html"),
+        answer(206, Content_Range="bytes 40-49/100", ETag='"v1"'),
+    )
+    if status == 200:
+        server._script.pop(1)
+    remote, _ = await ask(server, window, told=told.append, first=GAP, known=KNOWN)
+    assert remote.etag == '"v1"'
+    assert told == ["a web page came instead of the file, again in 0.0 s"]
+    assert server.url == URL
+    assert all(answer.is_closed for answer in server.answers[:-1])
+
+
+async def test_a_web_page_may_be_what_is_wanted(window: Window) -> None:
+    """Where nothing is known a page is a file like any other."""
+    page = answer(200, Content_Type="text/html", Content_Length="5")
+    remote, _ = await ask(Server(page), window)
+    assert (remote.size, remote.media_type) == (5, "text/html")
 
 
 # -- asking again ----------------------------------------------------------------

@@ -203,6 +203,22 @@ def test_first_is_the_lowest_range() -> None:
     assert RangeSet().first() is None
 
 
+def test_last_is_the_highest_range() -> None:
+    """The last range is the highest, and an empty set has none."""
+    assert some((7, 9), (2, 4)).last() == ByteRange(7, 9)
+    assert RangeSet().last() is None
+
+
+@pytest.mark.parametrize(
+    ("offset", "start"),
+    [(0, 2), (1, 2), (2, 7), (4, 7), (6, 7), (7, None), (8, None), (99, None)],
+)
+def test_what_follows_begins_beyond(offset: int, start: int | None) -> None:
+    """What follows an offset is where the next range starts, and not the one it is in."""
+    assert some((2, 4), (7, 9)).following(offset) == start
+    assert RangeSet().following(offset) is None
+
+
 def test_sets_are_equal_when_they_hold_the_same_bytes() -> None:
     """How a set came about does not matter to what it is."""
     assert some((0, 2), (2, 4)) == some((0, 4))
@@ -265,6 +281,16 @@ def test_the_front_is_the_models(
     assert real.front(start) == min(set(range(start, END + 1)) - model)
 
 
+@given(moves, offsets)
+def test_what_follows_is_the_models(
+    steps: list[tuple[bool, ByteRange]], offset: int
+) -> None:
+    """From everywhere, what follows is the next of the model's runs."""
+    real, model = both(steps)
+    starts = [run.start for run in runs_of(model) if run.start > offset]
+    assert real.following(offset) == min(starts, default=None)
+
+
 @given(moves, ranges)
 def test_gaps_are_the_models(
     steps: list[tuple[bool, ByteRange]], within: ByteRange
@@ -293,3 +319,4 @@ def test_a_set_is_what_it_iterates(steps: list[tuple[bool, ByteRange]]) -> None:
     real, model = both(steps)
     assert RangeSet(real) == real == RangeSet(reversed(list(real)))
     assert real.first() == next(iter(runs_of(model)), None)
+    assert real.last() == next(reversed(runs_of(model)), None)

@@ -147,6 +147,23 @@ def test_a_new_byte_restarts_the_clock() -> None:
     assert backoff.failed(500.0) is None
 
 
+def test_what_is_excused_does_not_count() -> None:
+    """Seconds in which nobody could have made progress are given back."""
+    backoff = patient(300.0)
+    backoff.excuse(200.0)
+    backoff.excuse(50.0)
+    assert backoff.failed(549.0) is not None
+    assert backoff.failed(550.0) is None
+
+
+def test_an_excuse_is_no_progress() -> None:
+    """Who is excused waits as long as before: the storms are not over."""
+    backoff = patient(dice=1.0)
+    storms(backoff, 5)
+    backoff.excuse(1000.0)
+    assert backoff.failed(300.0) == 8.0
+
+
 def test_a_failure_may_be_worth_less_patience() -> None:
     """A host that nobody ever reached is given up earlier, if the caller says so."""
     backoff = patient(300.0)
@@ -163,6 +180,19 @@ def test_no_patience_is_no_second_try() -> None:
 failures = st.lists(
     st.tuples(st.floats(0.0, 100.0), st.integers(0, PROGRESS)), max_size=40
 )
+
+
+@given(failures, st.floats(0.0, 1000.0), st.floats(0.0, 1000.0))
+def test_an_excuse_is_worth_its_seconds(
+    steps: list[tuple[float, int]], give_up_after: float, excused: float
+) -> None:
+    """Excused for so long at once, patience lasts exactly so much longer."""
+    excusing, longer = patient(give_up_after), patient(give_up_after + excused)
+    excusing.excuse(excused)
+    now = 0.0
+    for passed, _ in steps:
+        now += passed
+        assert (excusing.failed(now) is None) == (longer.failed(now) is None)
 
 
 @given(failures, st.floats(0, 1, exclude_max=True), st.floats(0.0, 1000.0))

@@ -17,7 +17,8 @@ from hypothesis import given, strategies as st
 
 from engine.errors import LocalError, ReaderGoneError
 from engine.model import Block
-from engine.sinks import BATCH, MOST_BUFFERS, FdWriter, StreamSink, after
+from engine.ranges import RangeSet
+from engine.sinks import BATCH, MOST_BUFFERS, SAMPLE, FdWriter, StreamSink, after
 
 KIB = 1024
 FULL = Path("/dev/full")
@@ -196,6 +197,84 @@ def test_a_stream_without_listeners_makes_room_for_nobody() -> None:
     StreamSink(4000).make_room()
 
 
+# -- what is known of what went out ------------------------------------------
+
+
+async def sample_of(sink: StreamSink) -> tuple[int, bytes] | None:
+    """The sample that a stream keeps: where it begins, and its bytes."""
+    sample = await sink.sample(RangeSet())
+    if sample is None:
+        return None
+    assert sample.size == len(joined([sample]))
+    return sample.offset, joined([sample])
+
+
+async def test_what_is_only_held_is_no_sample() -> None:
+    """Before the reader has had a byte, none is known to be right."""
+    sink = StreamSink(4000)
+    await sink.write(block(0, 100))
+    assert await sample_of(sink) is None
+
+
+async def test_the_last_bytes_that_went_out_are_the_sample() -> None:
+    """The end of the last block that was handed out is kept, and nothing later."""
+    sink = StreamSink(4000)
+    batches = sink.batches()
+    await sink.write(block(0, 100))
+    await sink.write(block(100, 250))
+    await anext(batches)
+    await sink.write(block(250, 400))
+    assert await sample_of(sink) == (100, FILE[100:250])
+    await anext(batches)
+    assert await sample_of(sink) == (250, FILE[250:400])
+
+
+async def test_a_sample_is_small() -> None:
+    """However large a block is, only its last bytes are kept."""
+    data = content(3 * SAMPLE)
+    sink = StreamSink(len(data))
+    pieces = (data[: SAMPLE - 10], memoryview(data)[SAMPLE - 10 :])
+    await sink.write(Block(0, pieces, len(data)))
+    await anext(sink.batches())
+    assert await sample_of(sink) == (2 * SAMPLE, data[2 * SAMPLE :])
+
+
+async def test_a_sample_is_a_copy() -> None:
+    """The memory of what went out may be used again, the sample stays."""
+    memory = bytearray(FILE[:100])
+    sink = StreamSink(4000)
+    await sink.write(Block(0, (memoryview(memory),), 100))
+    await anext(sink.batches())
+    memory[:] = bytes(100)
+    assert await sample_of(sink) == (0, FILE[:100])
+
+
+# -- beginning again ---------------------------------------------------------
+
+
+async def test_a_stream_is_untouched_until_the_reader_has_a_byte() -> None:
+    """What is held can be taken back; what was handed out cannot."""
+    sink = StreamSink(4000)
+    await sink.write(block(0, 100))
+    states = [sink.is_untouched]
+    await anext(sink.batches())
+    states.append(sink.is_untouched)
+    assert states == [True, False]
+
+
+async def test_another_version_comes_instead() -> None:
+    """A stream that begins again hands out nothing of what it held."""
+    sink = StreamSink(4000)
+    for edges in ((0, 100), (200, 300)):
+        await sink.write(block(*edges))
+    sink.begin_again()
+    assert (sink.buffer.held, sink.horizon) == (0, 4000)
+    other = content(350, seed=9)
+    await sink.write(block(0, 350, other))
+    sink.end()
+    assert await read_all(sink) == other
+
+
 # -- two streams -------------------------------------------------------------
 
 
@@ -246,6 +325,24 @@ async def test_room_in_one_stream_is_room_in_the_next() -> None:
         await settle()
         assert writing.done()
     assert told == [1000]
+
+
+async def test_what_is_taken_back_is_charged_to_nobody() -> None:
+    """When a stream begins again, what it held is room for the next at once."""
+    first = StreamSink(1000)
+    second = StreamSink(1000, first)
+    told: list[int] = []
+    second.on_room = lambda: told.append(second.horizon)
+    await first.write(block(100, 1000))
+    async with asyncio.TaskGroup() as group:
+        writing = group.create_task(second.write(block(0, 900)))
+        await settle()
+        assert not writing.done()
+        first.begin_again()
+        await settle()
+        was_written = writing.done()
+        writing.cancel()
+    assert (was_written, second.horizon, told) == (True, 1000, [1000])
 
 
 async def test_a_stream_nobody_reads_is_charged_to_nobody() -> None:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import cast
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, strategies as st
 
-from engine.errors import ChangedError, Fault, RefusedError, UsageError
+from engine.errors import (
+    Denied,
+    ExpiredError,
+    Fault,
+    ForgotRange,
+    HydraError,
+    RefusedError,
+    UsageError,
+)
+from engine.identity import Doubt
 from engine.limiter import Limiter
 from engine.model import Header, RemoteFile
 from engine.ranges import ByteRange
@@ -21,6 +31,7 @@ from engine.source import (
     check_part,
     check_whole,
     content_range,
+    describe,
     host_of,
     is_packed,
     mask,
@@ -304,20 +315,55 @@ def test_what_cannot_be_fetched_is_not_begun() -> None:
 # -- redirects ---------------------------------------------------------------
 
 
+THERE = "https://cdn.example/file"
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_redirects_are_followed_and_pinned(status: int) -> None:
-    """Where they end is asked first the next time, and counts for the window."""
-    there = "https://cdn.example/file"
-    web = Web({URL: redirect(there, status), there: Answer(206)})
+async def test_redirects_are_followed(status: int) -> None:
+    """Where they end is asked for the same part, and counts for the window."""
+    web = Web({URL: redirect(THERE, status), THERE: Answer(206, url=THERE)})
     one = source(web)
     assert one.host == "example.org"
     await one.open(PART)
-    await one.open(PART)
-    assert web.urls == [URL, there, there]
-    assert (one.url, one.host) == (there, "cdn.example")
+    assert web.urls == [URL, THERE]
+    assert one.host == "cdn.example"
     assert web.asked[1][1]["Range"] == "bytes=100-199"
     assert web.pages[URL].is_closed
-    assert not web.pages[there].is_closed
+    assert not web.pages[THERE].is_closed
+
+
+async def test_where_a_redirect_led_is_not_believed_at_once() -> None:
+    """A login page may redirect too: until an answer is pinned all begin anew."""
+    web = Web({URL: redirect(THERE), THERE: Answer(206, url=THERE)})
+    one = source(web)
+    for _ in range(2):
+        await one.open(PART)
+    assert web.urls == [URL, THERE, URL, THERE]
+    assert one.url == URL
+
+
+async def test_a_pinned_answer_is_asked_first() -> None:
+    """What was believed is asked again where it came from, until that is undone."""
+    web = Web({URL: redirect(THERE), THERE: Answer(206, url=THERE)})
+    one = source(web)
+    one.pin(await one.open(PART))
+    assert (one.url, one.host) == (THERE, "cdn.example")
+    await one.open(PART)
+    assert web.urls == [URL, THERE, THERE]
+    one.resolve_again()
+    await one.open(PART)
+    assert web.urls == [URL, THERE, THERE, URL, THERE]
+
+
+async def test_headers_stay_away_from_where_an_answer_is_pinned() -> None:
+    """Secrets are for the origin they were given for, however a URL is reached."""
+    web = Web({URL: redirect(THERE), THERE: Answer(206, url=THERE)})
+    one = source(web, URL, SECRET)
+    one.pin(await one.open(PART))
+    await one.open(PART)
+    one.resolve_again()
+    await one.open(PART)
+    assert web.tokens() == [SECRET[1], None, None, SECRET[1], None]
 
 
 @pytest.mark.parametrize(
@@ -440,6 +486,102 @@ async def test_what_will_not_pass_is_refused(status: int) -> None:
     assert web.pages[URL].is_closed
 
 
+@pytest.mark.parametrize(
+    ("status", "final"),
+    [
+        (401, ExpiredError),
+        (403, ExpiredError),
+        (410, ExpiredError),
+        (404, RefusedError),
+    ],
+)
+@pytest.mark.parametrize("part", [PART, None])
+async def test_what_was_served_before_is_denied(
+    status: int, final: type[HydraError], part: ByteRange | None
+) -> None:
+    """A no to a file that is known may pass; if not, its link is no good any more."""
+    web = Web({URL: Answer(status)})
+    with pytest.raises(Denied, match=f"HTTP {status}") as raised:
+        await source(web).fetch(part, REMOTE)
+    assert raised.value.status == status
+    assert type(raised.value.in_the_end()) is final
+    assert web.pages[URL].is_closed
+
+
+@pytest.mark.parametrize("status", [204, 400, 451])
+async def test_another_no_is_a_no_for_a_known_file_too(status: int) -> None:
+    """What has nothing to do with links and lanes is refused at any time."""
+    web = Web({URL: Answer(status)})
+    with pytest.raises(RefusedError, match=f"HTTP {status}"):
+        await source(web).fetch(PART, REMOTE)
+
+
+# -- what an answer tells of a file ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "size", "ranges"),
+    [
+        pytest.param(206, {"Content_Range": "bytes 5-9/10"}, 10, True, id="a part"),
+        pytest.param(206, {"Content_Range": "bytes 5-9/*"}, None, True, id="unsized"),
+        pytest.param(206, {"Content_Length": "5"}, None, True, id="no range"),
+        pytest.param(416, {"Content_Range": "bytes */10"}, 10, True, id="no part"),
+        pytest.param(416, {"Content_Length": "99"}, None, True, id="no word"),
+        pytest.param(200, {"Content_Length": "10"}, 10, False, id="the whole"),
+        pytest.param(200, {"Content_Length": "-1"}, None, False, id="nonsense"),
+        pytest.param(200, {}, None, False, id="without end"),
+        pytest.param(
+            200,
+            {"Content_Length": "10", "Content_Encoding": "br"},
+            None,
+            False,
+            id="coded",
+        ),
+    ],
+)
+def test_an_answer_tells_sizes(
+    status: int, fields: dict[str, str], size: int | None, *, ranges: bool
+) -> None:
+    """Only lengths of the file's own bytes count, and a 200 shows there are no parts."""
+    seen = describe(response(status, **fields))
+    assert (seen.size, seen.ranges) == (size, ranges)
+
+
+def test_an_answer_tells_marks_and_a_name() -> None:
+    """Validators as they are, the name from the header or from where it came from."""
+    there = "https://mirror.example/pool/x.iso"
+    fields = {"ETag": 'W/"v1"', "Last-Modified": "then"}
+    answer = cast(Response, Answer(200, fields, there))
+    assert describe(answer) == RemoteFile(
+        url=there,
+        size=None,
+        ranges=False,
+        name="x.iso",
+        etag='W/"v1"',
+        last_modified="then",
+    )
+    named = response(200, Content_Disposition='attachment; filename="y"')
+    assert describe(named).name == "y"
+    nameless = cast(Response, Answer(200, {}, "https://mirror.example/"))
+    assert describe(nameless, URL).name == "file.bin"
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "media_type"),
+    [
+        (200, "text/html", "text/html"),
+        (206, "Text/HTML;charset=utf-8", "text/html"),
+        (200, "", ""),
+        (416, "text/html", ""),
+    ],
+)
+def test_an_answer_tells_its_media_type(
+    status: int, field: str, media_type: str
+) -> None:
+    """Without parameters, in small letters; an error's own page tells nothing."""
+    assert describe(response(status, Content_Type=field)).media_type == media_type
+
+
 # -- is it the same file? ----------------------------------------------------
 
 GOOD = {
@@ -470,7 +612,6 @@ def test_a_part_of_this_file_is_accepted(fields: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("status", "fields", "reason"),
     [
-        pytest.param(200, {}, "HTTP 200 to a range request", id="the whole"),
         pytest.param(416, {}, "HTTP 416 to a range request", id="nothing"),
         pytest.param(
             206, {"Content_Range": ""}, "was given no Content-Range", id="no range"
@@ -489,8 +630,18 @@ def test_a_wrong_part_is_asked_for_again(
     status: int, fields: dict[str, str], reason: str
 ) -> None:
     """An answer that is not the part is dropped before its first byte counts."""
-    with pytest.raises(Fault, match=reason.replace("*", r"\*")):
+    with pytest.raises(Fault, match=reason.replace("*", r"\*")) as raised:
         check_part(response(status, **GOOD | fields), PART, REMOTE)
+    assert not isinstance(raised.value, ForgotRange)
+
+
+WHOLE = {"Content_Length": "1000", "ETag": '"v1"'}
+
+
+def test_a_whole_in_place_of_a_part_is_a_range_forgotten() -> None:
+    """The same file as a whole is not another file, and not a part either."""
+    with pytest.raises(ForgotRange, match="the whole file came"):
+        check_part(response(200, **WHOLE), PART, REMOTE)
 
 
 @pytest.mark.parametrize(
@@ -498,28 +649,36 @@ def test_a_wrong_part_is_asked_for_again(
     [
         pytest.param({"Content_Range": "bytes 100-199/1001"}, id="another size"),
         pytest.param({"ETag": '"v2"'}, id="another ETag"),
+        pytest.param({"ETag": '"v2"', "Last_Modified": LATER}, id="all is other"),
         pytest.param({"ETag": "", "Last_Modified": LATER}, id="another date"),
+        pytest.param({"ETag": "", "Last_Modified": ""}, id="no marks any more"),
     ],
 )
-def test_a_part_of_another_version_is_a_change(fields: dict[str, str]) -> None:
-    """Bytes of two versions are never spliced."""
-    with pytest.raises(ChangedError, match="the remote file changed: it was"):
-        check_part(response(206, **GOOD | fields), PART, REMOTE)
-
-
-WHOLE = {"Content_Length": "1000", "ETag": '"v1"'}
+def test_a_part_of_another_version_is_a_doubt(fields: dict[str, str]) -> None:
+    """Bytes of two versions are never spliced; who asked finds out what is true."""
+    answer = response(206, **GOOD | fields)
+    with pytest.raises(Doubt, match="the remote file changed: it was") as raised:
+        check_part(answer, PART, REMOTE)
+    assert raised.value.known is REMOTE
+    assert raised.value.seen == describe(answer)
 
 
 @pytest.mark.parametrize(
     "fields",
-    [
-        pytest.param({}, id="as known"),
-        pytest.param({"ETag": ""}, id="no ETag"),
-    ],
+    [{"Content_Length": "999"}, {"ETag": '"v2"'}, {"ETag": ""}],
 )
-def test_the_whole_of_this_file_is_accepted(fields: dict[str, str]) -> None:
+def test_the_whole_of_another_version_is_a_doubt(fields: dict[str, str]) -> None:
+    """Another length, another ETag or no mark at all may be another file."""
+    answer = response(200, **WHOLE | fields)
+    with pytest.raises(Doubt):
+        check_whole(answer, REMOTE)
+    with pytest.raises(Doubt):
+        check_part(answer, PART, REMOTE)
+
+
+def test_the_whole_of_this_file_is_accepted() -> None:
     """The length and the validators are the ones of the first answer."""
-    check_whole(response(200, **WHOLE | fields), REMOTE)
+    check_whole(response(200, **WHOLE), REMOTE)
 
 
 def test_a_whole_of_unknown_length_is_accepted() -> None:
@@ -529,17 +688,41 @@ def test_a_whole_of_unknown_length_is_accepted() -> None:
     check_whole(response(200, **WHOLE), unknown)
 
 
+UNMARKED = replace(REMOTE, etag=None, last_modified=None)
+
+
+def test_with_nothing_to_go_by_what_fits_is_accepted() -> None:
+    """A file that never had a mark is known by its size alone."""
+    check_part(response(206, Content_Range="bytes 100-199/1000"), PART, UNMARKED)
+    check_part(response(206, **GOOD), PART, UNMARKED)
+    check_whole(response(200, Content_Length="1000"), UNMARKED)
+    with pytest.raises(Doubt, match="it was 1000, it is 1001"):
+        check_part(response(206, Content_Range="bytes 100-199/1001"), PART, UNMARKED)
+
+
+HTML = {"Content_Type": "text/html; charset=utf-8", "ETag": '"portal"'}
+
+
+@pytest.mark.parametrize("status", [200, 206])
+def test_a_web_page_is_no_version_of_the_file(status: int) -> None:
+    """What a captive portal says is asked again later, and nobody doubts the file."""
+    known = replace(REMOTE, media_type="application/zip")
+    answer = response(status, Content_Length="77", **HTML)
+    with pytest.raises(Fault, match="a web page came") as raised:
+        check_part(answer, PART, known)
+    assert not isinstance(raised.value, ForgotRange)
+    if status == 200:
+        with pytest.raises(Fault, match="a web page came"):
+            check_whole(answer, known)
+
+
 def test_a_part_is_not_the_whole() -> None:
     """Asked for everything, a 206 is no answer."""
     with pytest.raises(Fault, match="HTTP 206 to a request without a range"):
         check_whole(response(206, **GOOD), REMOTE)
 
 
-@pytest.mark.parametrize("fields", [{"Content_Length": "999"}, {"ETag": '"v2"'}])
-def test_the_whole_of_another_version_is_a_change(fields: dict[str, str]) -> None:
-    """Another length or another ETag is another file."""
-    with pytest.raises(ChangedError):
-        check_whole(response(200, **WHOLE | fields), REMOTE)
+# -- fetching what is known --------------------------------------------------
 
 
 async def test_what_is_fetched_is_checked() -> None:
@@ -561,3 +744,49 @@ async def test_a_whole_that_is_fetched_is_checked_too() -> None:
     web.pages = {URL: Answer(206, GOOD)}
     with pytest.raises(Fault, match="without a range"):
         await one.fetch(None, REMOTE)
+
+
+async def test_a_doubtful_answer_is_closed() -> None:
+    """Nobody reads a body that may be another file's."""
+    web = Web({URL: Answer(206, GOOD | {"ETag": '"v2"'})})
+    with pytest.raises(Doubt):
+        await source(web).fetch(PART, REMOTE)
+    assert web.pages[URL].is_closed
+
+
+@pytest.mark.parametrize(
+    ("known", "condition"),
+    [
+        (REMOTE, '"v1"'),
+        (replace(REMOTE, etag='W/"v1"'), REMOTE.last_modified),
+        (replace(REMOTE, etag=None), REMOTE.last_modified),
+        (UNMARKED, None),
+    ],
+)
+async def test_a_part_is_asked_for_if_the_file_is_the_same(
+    known: RemoteFile, condition: str | None
+) -> None:
+    """If-Range goes with each part of a known file that has a strong mark."""
+    web = Web({URL: Answer(206, GOOD | {"ETag": known.etag or ""})})
+    await source(web).fetch(PART, known)
+    assert web.asked[0][1].get("If-Range") == condition
+
+
+async def test_a_whole_has_no_condition() -> None:
+    """If-Range without a range would mean nothing."""
+    web = Web({URL: Answer(200, WHOLE)})
+    await source(web).fetch(None, REMOTE)
+    assert web.asked == [(URL, {"Accept-Encoding": "identity"})]
+
+
+async def test_what_is_believed_is_pinned() -> None:
+    """A part that fits tells where to ask, and one that does not tells nothing."""
+    fields = GOOD | {"ETag": '"v2"'}
+    web = Web({URL: redirect(THERE), THERE: Answer(206, fields, THERE)})
+    one = source(web)
+    with pytest.raises(Doubt):
+        await one.fetch(PART, REMOTE)
+    assert one.url == URL
+    web.pages = {URL: redirect(THERE), THERE: Answer(206, GOOD, THERE)}
+    await one.fetch(PART, REMOTE)
+    assert (one.url, one.host) == (THERE, "cdn.example")

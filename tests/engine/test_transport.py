@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
+from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,6 +25,7 @@ from engine.ranges import ByteRange
 from engine.testing import (
     Content,
     CutAfter,
+    Delay,
     EmptyReply,
     Garbage,
     Origin,
@@ -352,6 +354,7 @@ async def test_a_stalled_body_is_a_fault() -> None:
         with pytest.raises(Fault, match=r"nothing received for 0\.1 s") as caught:
             await response.read()
     assert not caught.value.unreachable
+    assert not caught.value.lost
 
 
 async def test_a_missing_head_is_a_fault() -> None:
@@ -375,6 +378,67 @@ async def test_a_body_we_hold_back_is_not_stalled() -> None:
             await until(lambda: response.is_held)
         assert reading.result() == content.read()
         limiter.close()
+
+
+def sleep_like_a_machine(seconds: float, then: Callable[[], None]) -> None:
+    """Let nothing here run for that long, from the next turn of the loop on."""
+    loop = asyncio.get_running_loop()
+    loop.call_soon(sleep, seconds)
+    loop.call_soon(then)
+
+
+def nothing() -> None:
+    """Nobody waits for the end of the sleep."""
+
+
+async def test_a_body_is_not_stalled_while_the_machine_sleeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A silence that nobody was awake for says nothing about the server."""
+    monkeypatch.setattr("engine.transport.ASLEEP", 0.3)
+    go_on = asyncio.Event()
+    async with (
+        serving(script=[Stall(10, until=go_on)]) as origin,
+        transport(stall_timeout=0.5) as door,
+    ):
+        response = await get(door, origin.url())
+        await response.read()
+        sleep_like_a_machine(0.9, go_on.set)
+        assert await whole(response) == FILE.read(10)
+
+
+async def test_a_head_is_not_missing_while_the_machine_sleeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was asked before the sleep may still be answered after it."""
+    monkeypatch.setattr("engine.transport.ASLEEP", 0.3)
+    async with (
+        serving(script=[Delay(0.9)]) as origin,
+        transport(stall_timeout=0.25) as door,
+        asyncio.TaskGroup() as group,
+    ):
+        asking = group.create_task(get(door, origin.url()))
+        await origin.until(lambda: len(origin.requests) == 1)
+        sleep_like_a_machine(0.9, nothing)
+        assert await whole(await asking) == FILE.read()
+
+
+async def test_after_a_sleep_silence_is_counted_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection that the sleep has killed is found to be dead a little later."""
+    monkeypatch.setattr("engine.transport.ASLEEP", 0.3)
+    async with (
+        serving(script=[Stall(10)]) as origin,
+        transport(stall_timeout=0.2) as door,
+    ):
+        response = await get(door, origin.url())
+        await response.read()
+        began = monotonic()
+        sleep_like_a_machine(0.6, nothing)
+        with pytest.raises(Fault, match=r"nothing received for 0\.2 s"):
+            await response.read()
+        assert monotonic() - began >= 0.8
 
 
 @pytest.mark.parametrize("budget", [0.0, 1e-9, 1e-4])
@@ -406,13 +470,16 @@ class Trouble(NamedTuple):
     message: str
     unreachable: bool = False
     final: type[HydraError] = NetworkError
+    lost: bool = False
 
 
 TROUBLES = {
-    "early close": Trouble([CutAfter(9000)], "connection closed early"),
-    "reset": Trouble([ResetAfter(9000)], "connection reset"),
-    "empty reply": Trouble([EmptyReply()], "empty reply"),
-    "reset before the head": Trouble([EmptyReply(reset=True)], "connection reset"),
+    "early close": Trouble([CutAfter(9000)], "connection closed early", lost=True),
+    "reset": Trouble([ResetAfter(9000)], "connection reset", lost=True),
+    "empty reply": Trouble([EmptyReply()], "empty reply", lost=True),
+    "reset before the head": Trouble(
+        [EmptyReply(reset=True)], "connection reset", lost=True
+    ),
     "garbage": Trouble([Garbage()], "the answer is not HTTP", True, RefusedError),
     "a bad header": Trouble(
         [Garbage(b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n")],
@@ -429,6 +496,7 @@ TROUBLES = {
     "a bad chunk": Trouble(
         [Garbage(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense")],
         "connection reset",
+        lost=True,
     ),
     "a bad coding": Trouble(
         [
@@ -454,6 +522,7 @@ async def test_trouble_is_a_fault_with_a_name(name: str) -> None:
         assert str(caught.value) == trouble.message
         assert caught.value.unreachable is trouble.unreachable
         assert caught.value.final is trouble.final
+        assert caught.value.lost is trouble.lost
         assert caught.value.status is None
         assert await whole(await get(door, origin.url())) == FILE.read()
 
@@ -492,6 +561,7 @@ async def test_nobody_there_is_unreachable(
         with pytest.raises(Fault, match=message) as caught:
             await get(door, where())
     assert caught.value.unreachable
+    assert not caught.value.lost
     assert caught.value.final is NetworkError
 
 

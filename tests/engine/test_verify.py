@@ -14,15 +14,20 @@ from typing import Any
 
 import pytest
 
+from engine.disk import Disk
 from engine.errors import IntegrityError, LocalError
-from engine.files import Disk, FileSink, Names
-from engine.model import Block, Digest
+from engine.files import FileSink
+from engine.journal import Link
+from engine.model import Block, Digest, RemoteFile
+from engine.places import Places
 from engine.plan import Plan, Segment
 from engine.verify import Verifier
 
 STRIDE = 1000
 FILE = bytes(n * 7 % 256 for n in range(4300))
 SHA256 = Digest("sha256", hashlib.sha256(FILE).hexdigest())
+URL = "https://example.org/file"
+REMOTE = RemoteFile(url=URL, size=None, ranges=True, name="file")
 
 
 class Pool(ThreadPoolExecutor):
@@ -87,8 +92,8 @@ def disk() -> Iterator[Disk]:
 
 @pytest.fixture
 async def download(tmp_path: Path, disk: Disk) -> AsyncIterator[Download]:
-    sink = FileSink(tmp_path, "file", Names(), disk)
-    await sink.open(None)
+    sink = FileSink(tmp_path, Link.of(URL), Places(), disk)
+    assert await sink.open("file", REMOTE, None, None) == ""
     yield Download(sink)
     await sink.close()
 
@@ -147,6 +152,11 @@ async def test_the_screen_sees_how_far_it_is(pool: Pool) -> None:
     await verifier.feed(blocks(100)[1:])
     verifier.compare()
     assert verifier.snapshot().actual == SHA256.hex
+
+
+async def test_what_is_expected_can_be_asked(pool: Pool) -> None:
+    """Whoever finds a file already here can compare it with what is expected."""
+    assert Verifier(SHA256, pool).expected == SHA256
 
 
 # -- a file ------------------------------------------------------------------
@@ -218,6 +228,20 @@ async def test_what_was_received_before_it_is_hashed_too(
             await pool.steps.acquire()
         await cancel(following)
     assert verifier.hashed == 4000
+
+
+async def test_what_an_earlier_run_left_is_hashed_too(
+    pool: Pool, download: Download
+) -> None:
+    """A file that is gone on with is hashed from its first byte."""
+    verifier = Verifier(SHA256, pool)
+    await download.receive(FILE[:2500])
+    download.plan = plan = Plan(len(FILE), download.plan.done)
+    segment = plan.lease_rest(0)
+    assert segment is not None
+    download.segment = segment
+    await download.receive(FILE[2500:])
+    assert (await verifier.conclude(download.sink, plan)).startswith("verified")
 
 
 async def test_a_step_that_runs_when_it_is_cancelled_counts(

@@ -299,6 +299,143 @@ def test_retry_after_is_for_the_whole_host() -> None:
     assert window.closed_for(31.0) == 0.0
 
 
+def test_nobody_served_leaves_one_lane() -> None:
+    """When a host serves no lane any more one finds out why, as soon as that is seen."""
+    window = joined(16)
+    window.cut("HTTP 429", 10.0)
+    window.cut_to_one("HTTP 403", 10.1)
+    assert window.size == 1
+    change = window.latest
+    assert (change.at, change.reason, change.cut) == (10.1, "HTTP 403", True)
+    window.cut_to_one("HTTP 403", 10.2)
+    assert window.latest is change
+    assert window.ceiling == 16
+
+
+def test_after_one_lane_they_come_back_one_by_one() -> None:
+    """What found out that it is served is joined by others after the hold."""
+    window = joined(4)
+    window.cut_to_one("HTTP 403", 0.0)
+    held = interval(window, 0.0, FLAT, seconds=HOLD - 0.1)
+    assert window.size == 1
+    now = interval(window, held, FLAT)
+    assert (window.size, reason(window)) == (2, "one more")
+    interval(window, now, 2 * FLAT)
+    assert window.size == 3
+
+
+# -- connections that break --------------------------------------------------
+
+
+def breaking(window: Window, now: float, lost: int, after: int = FLAT) -> float:
+    """An interval in which connections break, and `after` bytes come behind that."""
+    fill(window, now)
+    window.received(FLAT)
+    for _ in range(lost):
+        window.lost()
+    window.received(after)
+    window.judge(now + LONG)
+    return now + LONG
+
+
+@pytest.mark.parametrize(
+    ("threads", "lost", "size"),
+    [
+        (16, 3, 16),
+        (16, 4, 8),
+        (16, 15, 8),
+        (16, 16, 16),
+        (4, 1, 4),
+        (4, 2, 2),
+        (4, 3, 2),
+        (4, 4, 4),
+        (2, 1, 2),
+        (2, 2, 2),
+        (1, 1, 1),
+    ],
+)
+def test_a_burst_of_broken_connections_halves(
+    threads: int, lost: int, size: int
+) -> None:
+    """One in four, and two at least, are too many; one is chance, all an outage."""
+    window = joined(threads)
+    breaking(window, 0.0, lost)
+    assert window.size == size
+    if size < threads:
+        assert reason(window) == f"{lost} connections broke"
+        assert window.latest.cut
+
+
+def test_an_outage_keeps_the_window() -> None:
+    """Where nobody goes on when connections break the lanes are not to blame."""
+    window = joined(16)
+    breaking(window, 0.0, lost=8, after=0)
+    assert window.size == 16
+
+
+def test_broken_connections_are_counted_among_those_that_flew() -> None:
+    """That the others land after all have broken makes no burst of an outage."""
+    window = joined(4)
+    fill(window, 0.0)
+    for _ in range(4):
+        window.lost()
+        window.leave()
+    window.received(FLAT)
+    window.judge(LONG)
+    assert window.size == 4
+
+
+def test_a_burst_is_counted_among_those_that_flew_when_it_began() -> None:
+    """Lanes that land while connections break make no outage of a burst."""
+    window = joined(8)
+    fill(window, 0.0)
+    for flying in (8, 8, 2):
+        while window.flying > flying:
+            window.leave()
+        window.lost()
+    window.received(FLAT)
+    window.judge(LONG)
+    assert (window.size, reason(window)) == (4, "3 connections broke")
+
+
+def test_one_storm_of_broken_connections_is_charged_once() -> None:
+    """A burst within a second of a cut belongs to it, and a later one does not."""
+    now = 10.0
+    for passed, size in ((CUT_SPACING - 0.1, 2), (CUT_SPACING, 1)):
+        window = joined(4)
+        window.cut("HTTP 503", now)
+        fill(window, now)
+        window.enter()
+        for _ in range(2):
+            window.lost()
+        window.received(FLAT)
+        window.judge(now + passed)
+        assert window.size == size
+
+
+def test_broken_connections_are_forgotten_with_their_interval() -> None:
+    """Few now and few later are not many."""
+    window = joined(16)
+    now = breaking(window, 0.0, lost=3)
+    breaking(window, now, lost=3)
+    assert window.size == 16
+
+
+@pytest.mark.parametrize("gain", [0.5, 1.0, 4.0])
+def test_where_connections_broke_lanes_are_not_judged(gain: float) -> None:
+    """What one interval with a loss brought is neither a gain nor a poor one."""
+    window = joined()
+    now = interval(window, 0.0, FLAT)
+    assert window.size == 8
+    fill(window, now)
+    window.lost()
+    window.received(int(gain * FLAT * LONG))
+    window.judge(now + LONG)
+    assert window.size == 8
+    interval(window, now + LONG, 2 * FLAT)
+    assert window.size == 16
+
+
 # -- typed numbers and several jobs ------------------------------------------
 
 
@@ -560,6 +697,35 @@ class AnyHistory(RuleBasedStateMachine):
         assert self.window.size == (before if recent else max(1, before // 2))
         if not recent:
             self.cuts.append(self.now)
+
+    @precondition(lambda self: self.jobs)
+    @rule(lost=st.integers(1, 128), after=st.sampled_from([0, 1000]))
+    def break_off(self, lost: int, after: int) -> None:
+        """Connections break: that halves at most, and never adds a lane."""
+        before, now = self.window.size, self.now
+        fill(self.window, now)
+        lost = min(lost, self.window.flying)
+        is_outage = not after or lost == self.window.flying
+        self.window.received(1000)
+        for _ in range(lost):
+            self.window.lost()
+        self.window.received(after)
+        self.now += self.window._needed() + CUT_SPACING
+        self.window.judge(self.now)
+        assert self.window.size in {before, max(1, before // 2)}
+        if is_outage or lost == 1:
+            assert self.window.size == before
+        elif self.window.size < before:
+            self.cuts.append(self.now)
+
+    @rule(passed=st.floats(0, 3))
+    def cut_to_one(self, passed: float) -> None:
+        """Nobody is served: whatever there was, one lane is left."""
+        self.now += passed
+        if self.window.size > 1:
+            self.cuts.append(self.now)
+        self.window.cut_to_one("HTTP 403", self.now)
+        assert self.window.size == 1
 
     @rule(wait=st.floats(0, 5))
     def close(self, wait: float) -> None:

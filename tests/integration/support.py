@@ -72,7 +72,7 @@ class Fetch:
         if not self.directory.exists():
             return []
         found = sorted(path.name for path in self.directory.iterdir())
-        return [name for name in found if not name.endswith((".part", ".part.bad"))]
+        return [name for name in found if ".part" not in name]
 
 
 async def download(engine: Engine, what: str | JobSpec) -> File:

@@ -217,7 +217,7 @@ async def test_nothing_follows_a_stream_that_failed(tmp_path: Path) -> None:
 
 async def test_a_failing_stream_delivers_what_was_right(tmp_path: Path) -> None:
     """What came before the error was the file's own beginning."""
-    other = Relabel((("ETag", '"other"'),))
+    other = Relabel((("ETag", '"other"'), ("Last-Modified", "")))
     files = {"/a": Resource(FILE, script=[None, *[other] * 20])}
     came: dict[str, bytearray] = {}
     async with serving(tmp_path, files) as (origin, engine):
@@ -378,7 +378,7 @@ async def test_a_paused_job_goes_on_where_it_stood(
         paused = look(engine, job)
         assert paused.state is JobState.PAUSED
         assert (paused.lanes, paused.lane_count, paused.rate) == ((), 0, 0)
-        assert names(tmp_path) == ["a.part"]
+        assert names(tmp_path) == ["a.part", "a.part.hydra"]
         engine.resume(job)
         done = await engine.wait(job)
         assert done.done == FILE.size
@@ -451,7 +451,7 @@ async def test_a_cancelled_job_is_over(tmp_path: Path) -> None:
         await settled(engine)
         await left_alone(origin)
         await until(lambda: _is_free(tmp_path / "a.part"))
-        assert names(tmp_path) == ["a.part"]
+        assert names(tmp_path) == ["a.part", "a.part.hydra"]
 
 
 @pytest.mark.parametrize("before", ["paused", "queued"])
@@ -508,7 +508,7 @@ async def test_an_engine_ends_with_everything_under_way(tmp_path: Path) -> None:
             await until(lambda: look(engine, jobs[4]).state is JobState.PROBING)
             assert look(engine, jobs[5]).state is JobState.QUEUED
         await left_alone(origin)
-    assert all(name.endswith(".part") for name in names(tmp_path))
+    assert all(".part" in name for name in names(tmp_path))
 
 
 async def test_the_limit_may_change_while_it_holds(tmp_path: Path) -> None:
@@ -655,19 +655,17 @@ async def test_links_are_not_followed(tmp_path: Path) -> None:
     files = {"/a": Resource(FILE), "/b": Resource(FILE)}
     async with serving(out, files) as (origin, engine):
         assert (await download(engine, origin.url("/a"))).name == "a (2)"
-        with pytest.raises(LocalError):
-            await download(engine, origin.url("/b"))
+        assert (await download(engine, origin.url("/b"))).name == "b (2)"
     assert victim.read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("content", [SMALL, FILE], ids=["small", "large"])
-@pytest.mark.parametrize("case", ["a file", "below a file", "a part", "a locked part"])
+@pytest.mark.parametrize("case", ["a file", "below a file", "a locked part"])
 async def test_what_cannot_be_written_is_told(
     tmp_path: Path, content: Content, case: str
 ) -> None:
     """No place for the file: an error of this machine, that names it."""
     (tmp_path / "a file").write_bytes(b"mine")
-    (tmp_path / "a part" / "x.part").mkdir(parents=True)
     (tmp_path / "a locked part").mkdir()
     directory = tmp_path / case.replace("below a file", "a file/below")
     async with Origin({"/x": Resource(content)}) as origin:

@@ -1,0 +1,253 @@
+"""What is done with the bytes of one job: a file on disk, or a reader in order.
+
+A job fetches; a delivery knows where the bytes go, what an earlier run left of
+them, what has to run beside the transfer (hashing, keeping the journal), and
+how the end is checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from engine.errors import HydraError, IntegrityError, LocalError, first_of
+from engine.files import SMALL_FILE, FileSink
+from engine.journal import Record
+from engine.model import Block, RemoteFile
+from engine.naming import sanitise
+from engine.plan import Plan, Segment
+from engine.sinks import StreamSink
+from engine.transfer import Transfer
+from engine.transport import Response
+from engine.verify import Verifier
+
+SYNC_EVERY = 1.0
+"""Seconds, and so what a power cut may cost."""
+SYNC_BYTES = 256 * 1024 * 1024
+LOOKS = 10
+LAST_SYNC = 0.7
+"""Seconds that an end waits for the disk; the journal before this one holds then."""
+
+First = tuple[Segment, Response]
+"""What is to be fetched first, and the body that already flows."""
+
+
+class FileDelivery:
+    """To a file, which may be partly here."""
+
+    stream: StreamSink | None = None
+
+    def __init__(
+        self,
+        file: FileSink,
+        verifier: Verifier | None,
+        *,
+        name: str | None = None,
+        restart: bool = False,
+    ) -> None:
+        self.file: FileSink | None = file
+        self.verifier = verifier
+        self._file = file
+        self._name = sanitise(name) if name else None
+        self._restart = restart
+
+    @property
+    def can_begin_again(self) -> bool:
+        return True
+
+    async def find(self) -> Record | None:
+        """What an earlier run left of this file, if that can be gone on with."""
+        record = await self._file.find(self._name)
+        is_wanted, self._restart = not self._restart, False
+        if record is None or (is_wanted and record.size is not None and record.done):
+            return record
+        await self._file.set_aside()
+        return None
+
+    async def leave(self) -> None:
+        """What was found is of another file: leave it alone."""
+        await self._file.leave()
+
+    async def begin_again(self) -> None:
+        """Set aside what there is; it goes when its replacement is whole."""
+        await self._file.set_aside()
+
+    async def open(self, remote: RemoteFile) -> str:
+        """Make room for the file; or say why there is nothing to do."""
+        expected = self.verifier.expected if self.verifier else None
+        name = self._name or remote.name
+        return await self._file.open(name, remote, modified(remote), expected)
+
+    @property
+    def sink(self) -> FileSink:
+        return self._file
+
+    def received(self) -> None:
+        """Bytes have come."""
+        if self.verifier is not None:
+            self.verifier.nudge()
+
+    async def accompany(
+        self, transfer: Transfer, first: First | None, plan: Plan
+    ) -> None:
+        """Run the transfer, hashing what is in front and keeping the journal."""
+        if plan.size is not None and plan.size <= SMALL_FILE and not plan.unleased:
+            await transfer.run(
+                first
+            )  # all of it is on its way: that is quicker than a group
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(self._keep(transfer, plan), name="journal")]
+                if self.verifier is not None:
+                    following = self.verifier.follow(self._file, plan)
+                    beside.append(group.create_task(following, name="hash"))
+                await transfer.run(first)
+                for task in beside:
+                    task.cancel()
+        except* HydraError as errors:
+            raise first_of(errors) from None
+
+    async def rest(self, plan: Plan, remote: RemoteFile | None) -> None:
+        """Write down what is here: the job stops, for now or for good."""
+        if remote is None or not self._file.is_writable:
+            return
+        with suppress(LocalError, TimeoutError):  # then the last journal holds
+            async with asyncio.timeout(LAST_SYNC):
+                await asyncio.shield(self._file.checkpoint(plan.done, remote))
+
+    async def drain(self) -> None:
+        """Nobody reads a file along."""
+
+    async def check(self, plan: Plan, remote: RemoteFile) -> str:
+        """Compare the digest; the verdict, for people. Wrong bytes are set apart."""
+        if self.verifier is None:
+            return _by_size(remote)
+        try:
+            return await self.verifier.conclude(self._file, plan)
+        except IntegrityError:
+            await self._file.condemn()
+            raise
+
+    async def finish(self, plan: Plan, remote: RemoteFile) -> None:
+        """Flush it and give it its name."""
+        await self._file.finish(plan.done.total, modified(remote))
+
+    async def close(self) -> None:
+        """Let go of the file; what there is of it stays."""
+        if self.verifier is not None:
+            await self.verifier.settle()
+        if self._file.is_open:
+            await asyncio.shield(self._file.close())
+
+    def end(self, error: BaseException | None) -> None:
+        """Nobody waits for the end of a file."""
+
+    async def _keep(self, transfer: Transfer, plan: Plan) -> None:
+        """Make durable what is here, every second or so, for as long as it grows."""
+        kept = plan.done.total
+        while True:
+            await self._until_worth_it(plan, kept)
+            if plan.done.total != kept:
+                kept = plan.done.total
+                await self._file.checkpoint(plan.done, transfer.remote)
+
+    async def _until_worth_it(self, plan: Plan, kept: int) -> None:
+        for _ in range(LOOKS):
+            await asyncio.sleep(SYNC_EVERY / LOOKS)
+            if plan.done.total - kept >= SYNC_BYTES:
+                return
+
+
+class StreamDelivery:
+    """To one reader, in order; what has gone out cannot be taken back."""
+
+    file: FileSink | None = None
+
+    def __init__(self, stream: StreamSink, verifier: Verifier | None) -> None:
+        self.stream: StreamSink | None = stream
+        self.verifier = verifier
+        self.drained = asyncio.Event()
+        """The reader has had every byte."""
+        self._sink = stream
+
+    @property
+    def can_begin_again(self) -> bool:
+        return self._sink.is_untouched
+
+    async def find(self) -> Record | None:
+        """Nothing is ever left of a stream."""
+        return None
+
+    async def leave(self) -> None:
+        """There is nothing to leave."""
+
+    async def begin_again(self) -> None:
+        self._sink.begin_again()
+
+    async def open(self, _remote: RemoteFile) -> str:
+        return ""
+
+    @property
+    def sink(self) -> StreamSink:
+        return self._sink
+
+    def received(self) -> None:
+        """The stream is hashed as it is read."""
+
+    async def accompany(
+        self, transfer: Transfer, first: First | None, _plan: Plan
+    ) -> None:
+        await transfer.run(first)
+
+    async def rest(self, plan: Plan, remote: RemoteFile | None) -> None:
+        """What is held is held in memory."""
+
+    async def drain(self) -> None:
+        """Wait until the reader has had everything."""
+        self._sink.end()
+        await self.drained.wait()
+
+    async def check(self, _plan: Plan, remote: RemoteFile) -> str:
+        return self.verifier.compare() if self.verifier else _by_size(remote)
+
+    async def finish(self, plan: Plan, remote: RemoteFile) -> None:
+        """What the reader has had is its own."""
+
+    async def close(self) -> None:
+        if self.verifier is not None:
+            await self.verifier.settle()
+
+    def end(self, error: BaseException | None) -> None:
+        """Tell the reader that nothing more will come."""
+        self._sink.end(error)
+
+    async def batches(self) -> AsyncGenerator[list[Block]]:
+        """The bytes in order; hashed while the caller has them."""
+        async for batch in self._sink.batches():
+            hashing = self.verifier.feed(batch) if self.verifier else None
+            yield batch
+            if hashing is not None:
+                await hashing
+        self.drained.set()
+
+
+Delivery = FileDelivery | StreamDelivery
+
+
+def modified(remote: RemoteFile) -> float | None:
+    """Last-Modified as seconds of the epoch, where it is a date."""
+    if remote.last_modified is None:
+        return None
+    try:
+        date = parsedate_to_datetime(remote.last_modified)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _by_size(remote: RemoteFile) -> str:
+    return "size only" if remote.size is not None else "length unknown"
