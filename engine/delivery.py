@@ -62,7 +62,7 @@ class FileDelivery:
         """What an earlier run left of this file, if that can be gone on with."""
         record = await self._file.find(self._name)
         is_wanted, self._restart = not self._restart, False
-        if record is None or (is_wanted and record.size is not None and record.done):
+        if record is None or (is_wanted and record.size is not None):
             return record
         await self._file.set_aside()
         return None

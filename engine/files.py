@@ -240,13 +240,20 @@ class FileSink:
             fd, record = -1, None
         if record is None or not _holds(fd, record):
             set_aside(target)
-            self._close()
-            self.target = None
+            self._forget()
             return None
-        self._name = record.name
         whole = RangeSet(record.done)
         whole.remove(ByteRange(os.fstat(fd).st_size, OPEN_END))
+        if not whole.total:
+            self._take_back()  # it would only hold the room that is wanted now
+            self._forget()
+            return None
+        self._name = record.name
         return replace(record, done=tuple(whole))
+
+    def _forget(self) -> None:
+        self._close()
+        self.target = None
 
     def _choose(self, is_it: Callable[[Path], bool]) -> str:
         if not os.path.isdir(self._directory):  # noqa: PTH112  # a tenth of the price
@@ -274,7 +281,7 @@ class FileSink:
         return self._locked(os.O_RDWR | os.O_CREAT)
 
     def _take_back(self) -> None:
-        """There is no room for it: leave nothing that blocks the name."""
+        """Leave nothing of a part that holds nothing, and blocks the name."""
         self.part.unlink()
         journal.path_of(self.part).unlink(missing_ok=True)
         if self._fd is not None:

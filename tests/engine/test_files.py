@@ -1048,16 +1048,15 @@ async def test_the_same_run_goes_on(making: Making) -> None:
 
 
 @BOTH
-async def test_a_part_that_was_only_begun_is_gone_on_with(
+async def test_a_part_that_was_only_begun_gives_its_room_back(
     making: Making, data: bytes
 ) -> None:
-    """What was closed before its first checkpoint has a name, and nothing in it."""
+    """What was closed before its first checkpoint is of no use to anybody."""
     sink = await begin(making(), None)
     await sink.write(blocks(data)[0])
     await making.run_again()
-    record = await making().find(None)
-    assert record is not None
-    assert record.done == ()
+    assert await making().find(None) is None
+    assert making.content() == {}
 
 
 async def test_where_nothing_is_left_nothing_is_found(making: Making) -> None:

@@ -57,7 +57,7 @@ faults: st.SearchStrategy[Fault | None] = st.one_of(
     st.builds(CutAfter, sizes),
     st.builds(ResetAfter, sizes),
     st.builds(Stall, sizes),
-    st.builds(Crawl, st.just(20e3), sizes),
+    st.builds(Crawl, st.just(300e3), sizes),
     st.builds(IgnoreRange),
     st.builds(Overlong, st.integers(1, 400 * KIB)),
     st.builds(WrongContentRange, st.integers(1, 5000), st.sampled_from([0, 5])),
@@ -83,10 +83,17 @@ def test_faults_in_any_order(
     *, script: list[Fault | None], ranges: bool, stream: bool, validators: bool
 ) -> None:
     """Any list of faults ends in the right bytes or an error, and leaves nothing open."""
-    resource = Resource(FILE, script=script, ranges=ranges)
+    resource = Resource(FILE, script=_honest_at_first(script), ranges=ranges)
     if not validators:
         resource = replace(resource, etag=None, last_modified=None)
     asyncio.run(_survives(resource, stream=stream))
+
+
+def _honest_at_first(script: list[Fault | None]) -> list[Fault | None]:
+    """Whoever lies from the first answer on cannot be found out: that is the file."""
+    first = script.index(None) if None in script else len(script)
+    before = [f for f in script[:first] if not isinstance(f, (Page, Overlong))]
+    return [*before, *script[first:]]
 
 
 async def _survives(resource: Resource, *, stream: bool) -> None:
