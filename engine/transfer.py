@@ -423,7 +423,7 @@ class Transfer:
             self._denials += 1
             if self._denials > DENIALS:
                 raise denied.in_the_end() from denied
-        elif not any(other.state is LaneState.RECEIVING for other in others):
+        elif all(other.state is LaneState.RETRYING for other in others):
             self._window.cut_to_one(str(denied), monotonic())
             for other in others:
                 other.dismiss()
