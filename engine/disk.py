@@ -51,14 +51,13 @@ class Disk:
         """Run what may wait for the disk."""
         return self._pool.submit(function, *args)
 
-    def save(self, function: Callable[..., None], *args: object) -> Future[Any]:
+    def quick(self, function: Callable[..., Any], *args: object) -> Future[Any]:
         """Run what should be quick: here, if it has been."""
         if self._cost >= QUICK:
             return self._pool.submit(self._timed, function, *args)
         done: Future[Any] = Future()
         try:
-            self._timed(function, *args)
-            done.set_result(None)
+            done.set_result(self._timed(function, *args))
         except (OSError, HydraError) as error:
             done.set_exception(error)
         return done
@@ -67,10 +66,11 @@ class Disk:
         self._writer.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _timed(self, function: Callable[..., None], *args: object) -> None:
+    def _timed(self, function: Callable[..., Any], *args: object) -> Any:
         started = monotonic()
-        function(*args)
+        result = function(*args)
         self._cost = monotonic() - started
+        return result
 
 
 def flush(descriptor: int) -> None:

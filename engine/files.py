@@ -77,7 +77,7 @@ class FileSink:
         Raises LocalError where another run is writing it.
         """
         if self._found is None:
-            self._found = await self._hop(self._find, name)
+            self._found = await self._result(self._disk.quick(self._find, name))
         return self._found
 
     async def leave(self) -> None:
@@ -112,8 +112,10 @@ class FileSink:
         def is_it(path: Path) -> bool:
             return _is_this(path, size, modified, digest)
 
-        if not self._is_claimed and (verdict := await self._hop(self._choose, is_it)):
-            return str(verdict)
+        if not self._is_claimed:
+            run = self._disk.quick if digest is None else self._disk.submit
+            if verdict := await self._result(run(self._choose, is_it)):
+                return str(verdict)
         if size is not None and size <= SMALL_FILE:
             self._small = []
         else:
@@ -169,7 +171,7 @@ class FileSink:
         What lies beyond `size` is left over from a longer version.
         """
         await self._settle()
-        run = self._disk.submit if self._small is None else self._disk.save
+        run = self._disk.submit if self._small is None else self._disk.quick
         await self._result(run(self._complete, size, modified))
 
     async def condemn(self) -> None:

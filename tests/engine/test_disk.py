@@ -46,7 +46,7 @@ def fd(tmp_path: Path) -> Iterator[int]:
 def run_here(disk: Disk) -> bool:
     """Whether the disk would save in this thread."""
     where: list[int] = []
-    disk.save(lambda: where.append(threading.get_ident())).result(5)
+    disk.quick(lambda: where.append(threading.get_ident())).result(5)
     return where == [threading.get_ident()]
 
 
@@ -74,8 +74,8 @@ def test_a_failure_is_the_futures(disk: Disk) -> None:
 
     for _ in range(2):
         with pytest.raises(LocalError, match="no"):
-            disk.save(fail).result(5)
-        disk.save(lambda: None).result(5)
+            disk.quick(fail).result(5)
+        disk.quick(lambda: None).result(5)
 
 
 @pytest.mark.parametrize("way", [Disk.move, Disk.submit])
