@@ -62,6 +62,8 @@ class FileSink:
         self._fd: int | None = None
         self._small: list[Block] | None = None
         self._running: set[Future[Any]] = set()
+        self._reserving: Future[Any] = _nothing()
+        """Runs beside the first writes: on some file systems it takes a while."""
 
     @property
     def part(self) -> Path:
@@ -120,6 +122,7 @@ class FileSink:
             self._small = []
         else:
             await self._hop(self._create, remote)
+            self._reserving = self._start(reserve, self._fd, size or 0)
         return ""
 
     # -- while it is made ----------------------------------------------------
@@ -158,6 +161,7 @@ class FileSink:
     async def checkpoint(self, done: RangeSet, remote: RemoteFile) -> None:
         """Make what is in `done` durable, and only then write that down."""
         covered = tuple(done)
+        await self._result(self._reserving)
         if self._small is not None:
             await self._settle()
             await self._spill(remote)
@@ -215,15 +219,23 @@ class FileSink:
         self._small = None
 
     async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
-        return await self._result(self._disk.submit(function, *args))
+        return await self._result(self._start(function, *args))
+
+    def _start(self, function: Callable[..., Any], *args: object) -> Future[Any]:
+        return self._watched(self._disk.submit(function, *args))
+
+    def _watched(self, future: Future[Any]) -> Future[Any]:
+        """While it runs the file must stay open."""
+        if not future.done():
+            self._running.add(future)
+            future.add_done_callback(self._running.discard)
+        return future
 
     async def _result(self, future: Future[Any]) -> Any:
         try:
             if future.done():
                 return future.result()
-            self._running.add(future)
-            future.add_done_callback(self._running.discard)
-            return await asyncio.wrap_future(future)
+            return await asyncio.wrap_future(self._watched(future))
         except OSError as error:
             where = error.filename or (self.part if self.target else self._directory)
             raise LocalError(f"{where}: {error.strerror}") from error
@@ -267,7 +279,7 @@ class FileSink:
     def _create(self, remote: RemoteFile) -> None:
         self._fd = self._new_part()
         try:
-            self._reserve(remote.size or 0)
+            self._check_room(remote.size or 0)
             journal.save(journal.path_of(self.part), self._record((), remote))
         except OSError:
             self._take_back()
@@ -306,13 +318,12 @@ class FileSink:
             raise LocalError(f"{self.part}: {problem}")
         return fd
 
-    def _reserve(self, size: int) -> None:
+    def _check_room(self, size: int) -> None:
         assert self._fd is not None
         if missing := lacking(self._fd, size):
             raise OSError(
                 errno.ENOSPC, f"no space, {missing} of {size} bytes are too many"
             )
-        reserve(self._fd, size)
 
     def _pwrite(self, block: Block) -> None:
         assert self._fd is not None
@@ -390,6 +401,13 @@ class FileSink:
         if self._is_claimed and self.target is not None:
             self._is_claimed = False
             self._places.give_back(self.target)
+
+
+def _nothing() -> Future[Any]:
+    """What is done already."""
+    done: Future[Any] = Future()
+    done.set_result(None)
+    return done
 
 
 def _is_at(fd: int, path: Path) -> bool:

@@ -618,9 +618,10 @@ async def test_where_there_is_no_room_nothing_is_begun(making: Making) -> None:
     assert making.content() == {"file.bin": SMALL}
 
 
-async def test_the_room_is_taken_at_once(making: Making) -> None:
-    """A file that has begun can end, whatever else is written meanwhile."""
+async def test_the_room_is_taken_beside_the_first_writes(making: Making) -> None:
+    """From its first checkpoint on a file can end, whatever else is written."""
     sink = await begin(making(), len(LARGE))
+    await sink.checkpoint(RangeSet(), REMOTE)
     status = sink.part.stat()
     assert (status.st_size, status.st_blocks * 512 >= len(LARGE)) == (0, True)
 
