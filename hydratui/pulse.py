@@ -16,7 +16,7 @@ HERTZ = 8
 PROBE = 0.05
 """How long a probe sleeps."""
 
-TURN = 0.008
+TURN = 0.016
 """What one turn of the loop may spend on the network while a screen is shown."""
 
 _RECENT = 5
