@@ -15,6 +15,7 @@ from engine.digest import algorithm_named, parse_digest
 from engine.engine import Engine
 from engine.errors import (
     ChangedError,
+    CommandError,
     ExpiredError,
     HydraError,
     IntegrityError,
@@ -26,12 +27,14 @@ from engine.errors import (
 )
 from engine.model import (
     Bottleneck,
+    CommandSnapshot,
     Digest,
     EngineSnapshot,
     Event,
     EventKind,
     FrontSnapshot,
     HashSnapshot,
+    Hop,
     JobId,
     JobSnapshot,
     JobSpec,
@@ -39,6 +42,7 @@ from engine.model import (
     LaneSnapshot,
     LaneState,
     OnConflict,
+    SourceSnapshot,
     WindowChange,
     WindowSnapshot,
 )
@@ -48,6 +52,8 @@ __all__ = [
     "Bottleneck",
     "ByteRange",
     "ChangedError",
+    "CommandError",
+    "CommandSnapshot",
     "Config",
     "Digest",
     "Engine",
@@ -57,6 +63,7 @@ __all__ = [
     "ExpiredError",
     "FrontSnapshot",
     "HashSnapshot",
+    "Hop",
     "HydraError",
     "IntegrityError",
     "JobId",
@@ -70,6 +77,7 @@ __all__ = [
     "OnConflict",
     "ReaderGoneError",
     "RefusedError",
+    "SourceSnapshot",
     "UsageError",
     "WindowChange",
     "WindowSnapshot",

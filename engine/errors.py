@@ -46,6 +46,10 @@ class LocalError(HydraError):
     """Our own machine is in the way: no space, no permission, not a directory."""
 
 
+class CommandError(LocalError):
+    """The command that a job's bytes went into failed."""
+
+
 class ReaderGoneError(HydraError):
     """Whoever read our output closed it."""
 

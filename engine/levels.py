@@ -65,7 +65,7 @@ def _front(job: Job) -> FrontSnapshot:
 def _bottleneck(job: Job) -> Bottleneck:
     """What the job waits for most."""
     if job.throttled:
-        return Bottleneck.LIMIT
+        return Bottleneck.THROTTLE
     stream, transfer = job.delivery.stream, job.transfer
     if stream is not None and transfer is not None and transfer.is_at_horizon:
         return Bottleneck.READER if stream.buffer.is_ready else Bottleneck.HEAD

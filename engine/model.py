@@ -45,6 +45,8 @@ class JobSpec:
     threads: int | None = None
     """Most lanes for this file; None lets the window find out."""
     limit: float | None = None
+    command: str | None = None
+    """For the shell: gets the bytes in order, instead of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +142,14 @@ class Bottleneck(StrEnum):
     """What a job waits for most."""
 
     NETWORK = "network"
+    """Its lanes bring what the way brings."""
+    SERVER = "server"
+    """It refuses, or takes its time to answer."""
     HEAD = "head of line"
     READER = "reader"
     DISK = "disk"
-    LIMIT = "limit"
+    THROTTLE = "throttle"
+    """A limit of ours, its own or the one for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +221,40 @@ class HashSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSnapshot:
+    """The command that gets a job's bytes."""
+
+    fed: int
+    """Bytes it has taken."""
+    status: int | None = None
+    """How it ended: its exit status, or minus the signal; None while it runs."""
+    said: tuple[str, ...] = ()
+    """The latest lines of its standard output and error, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One answer on the way to the file: its status, and who gave it (masked)."""
+
+    status: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSnapshot:
+    """Where a job's bytes come from, as the first answer told."""
+
+    hops: tuple[Hop, ...] = ()
+    """The redirects and, last, the answer itself."""
+    headers: tuple[Header, ...] = ()
+    """Of that answer; what may be a secret is masked."""
+    ranges: bool = True
+    etag: str | None = None
+    last_modified: str | None = None
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
     """One job, as a level. Lanes, pieces and views are there for the job asked for."""
 
@@ -233,12 +273,17 @@ class JobSnapshot:
     verdict: str = ""
     """How a finished job was checked, or why it failed; one line."""
     target: str = ""
+    """Where the file is, or will be; empty while that is not known."""
+    command: str = ""
+    """What its bytes go into instead of a file."""
     lanes: tuple[LaneSnapshot, ...] = ()
     pieces: tuple[ByteRange, ...] = ()
     """What is already here, lowest first."""
     window: WindowSnapshot | None = None
     front: FrontSnapshot | None = None
     hash: HashSnapshot | None = None
+    source: SourceSnapshot | None = None
+    piped: CommandSnapshot | None = None
     bottleneck: Bottleneck = Bottleneck.NETWORK
 
 
@@ -271,6 +316,9 @@ class EventKind(StrEnum):
     FAILED = "failed"
     PAUSED = "paused"
     RESUMED = "resumed"
+    SAID = "said"
+    """A line of output of the command that gets its bytes."""
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)

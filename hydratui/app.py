@@ -146,7 +146,7 @@ class HydraApp(App[None], inherit_bindings=False):
                 self.screen.refresh()
             if not driver.is_ready:
                 return
-        if self.screen is not self._main:
+        if self.screen_stack[-1:] != [self._main]:  # none at all is possible too
             self._main.sample()
         elif self._pulse.due():
             self.tick()

@@ -26,7 +26,8 @@ _BLAME = {
     Bottleneck.HEAD: ("head of line", "warn"),
     Bottleneck.READER: ("reader", "warn"),
     Bottleneck.DISK: ("disk", "warn"),
-    Bottleneck.LIMIT: ("limit", "warn"),
+    Bottleneck.THROTTLE: ("throttle", "warn"),
+    Bottleneck.SERVER: ("server", "warn"),
 }
 
 

@@ -51,4 +51,6 @@ EVENT_SIGNS = {
     EventKind.FAILED: Sign("✗", "bad", "failed"),
     EventKind.PAUSED: Sign("‖", "warn", "paused"),
     EventKind.RESUMED: Sign("▶", "good", "resumed"),
+    EventKind.SAID: Sign("|", "accent", "said"),
+    EventKind.REMOVED: Sign("-", "dim", "removed"),
 }

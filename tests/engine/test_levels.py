@@ -270,8 +270,8 @@ BOTTLENECKS: list[tuple[set[str], Bottleneck]] = [
     ({"at horizon"}, Bottleneck.HEAD),
     ({"at horizon", "ready"}, Bottleneck.READER),
     ({"storing"}, Bottleneck.READER),
-    ({"throttled"}, Bottleneck.LIMIT),
-    ({"at horizon", "ready", "storing", "throttled"}, Bottleneck.LIMIT),
+    ({"throttled"}, Bottleneck.THROTTLE),
+    ({"at horizon", "ready", "storing", "throttled"}, Bottleneck.THROTTLE),
 ]
 
 
@@ -294,7 +294,7 @@ async def test_a_stream_waits_for(signs: set[str], bottleneck: Bottleneck) -> No
     [
         (False, False, Bottleneck.NETWORK),
         (True, False, Bottleneck.DISK),
-        (True, True, Bottleneck.LIMIT),
+        (True, True, Bottleneck.THROTTLE),
     ],
 )
 def test_a_file_waits_for(

@@ -65,6 +65,7 @@ class FakeEngine:
         events: Iterable[Event] = (),
     ) -> None:
         self.jobs = {job.id: job for job in jobs}
+        self.specs: dict[JobId, JobSpec] = {}
         self.limit = limit
         self.at = NOW
         self.calls: list[Call] = []
@@ -94,9 +95,30 @@ class FakeEngine:
             yield event
         await asyncio.Event().wait()
 
-    def add(self, spec: JobSpec) -> JobId:
+    def add(self, spec: JobSpec, *, first: bool = False, paused: bool = False) -> JobId:
         self.calls.append(("add", spec.url))
-        return len(self.jobs) + 1
+        number = max(self.jobs, default=0) + 1
+        state = JobState.PAUSED if paused else JobState.QUEUED
+        job = make_job(number, spec.url.rpartition("/")[2], state, size=None)
+        job = replace(job, url=spec.url, command=spec.command or "", limit=spec.limit)
+        self.specs[number] = spec
+        others = self.jobs
+        self.jobs = {number: job, **others} if first else {**others, number: job}
+        return number
+
+    def find(self, spec: JobSpec) -> JobId | None:
+        known = (n for n, one in self.specs.items() if one.url == spec.url)
+        return next(known, None)
+
+    def spec(self, job: JobId) -> JobSpec:
+        return self.specs.get(job, JobSpec(self.jobs[job].url + "?token=secret"))
+
+    def revise(self, job: JobId, spec: JobSpec) -> None:
+        self.calls.append(("revise", job, spec))
+        self.specs[job] = spec
+        self.jobs[job] = replace(
+            self.jobs[job], command=spec.command or "", limit=spec.limit
+        )
 
     def pause(self, job: JobId) -> None:
         self.calls.append(("pause", job))
@@ -108,13 +130,34 @@ class FakeEngine:
         if self.jobs[job].state is JobState.PAUSED:
             self._change(job, state=JobState.RUNNING)
 
-    def cancel(self, job: JobId) -> None:
-        self.calls.append(("cancel", job))
-        self._change(job, state=JobState.CANCELLED)
+    def retry(self, job: JobId) -> None:
+        self.calls.append(("retry", job))
+        if self.jobs[job].state.is_final:
+            self._change(job, state=JobState.QUEUED)
 
-    def set_limit(self, rate: float | None) -> None:
-        self.calls.append(("set_limit", rate))
-        self.limit = rate
+    def renew(self, job: JobId, url: str) -> None:
+        self.calls.append(("renew", job, url))
+        self._change(job, state=JobState.QUEUED)
+
+    def remove(self, job: JobId, *, delete: bool = False) -> None:
+        self.calls.append(("remove", job, delete))
+        del self.jobs[job]
+
+    def move(self, job: JobId, places: int) -> None:
+        self.calls.append(("move", job, places))
+        order = list(self.jobs)
+        place = min(max(order.index(job) + places, 0), len(order) - 1)
+        order.remove(job)
+        order.insert(place, job)
+        self.jobs = {number: self.jobs[number] for number in order}
+
+    def set_limit(self, rate: float | None, job: JobId | None = None) -> None:
+        if job is None:
+            self.calls.append(("set_limit", rate))
+            self.limit = rate
+        else:
+            self.calls.append(("set_limit", rate, job))
+            self.jobs[job] = replace(self.jobs[job], limit=rate)
 
     def set_threads(self, job: JobId, n: int | None) -> None:
         self.calls.append(("set_threads", job, n))
@@ -131,7 +174,16 @@ class FakeEngine:
 
 def brief(job: JobSnapshot) -> JobSnapshot:
     """A job that nobody asked for in detail."""
-    return replace(job, lanes=(), pieces=(), window=None, front=None, hash=None)
+    return replace(
+        job,
+        lanes=(),
+        pieces=(),
+        window=None,
+        front=None,
+        hash=None,
+        source=None,
+        piped=None,
+    )
 
 
 def make_job(
