@@ -34,11 +34,22 @@ class Lane:
         self.meter = Meter(now)
         self.state = LaneState.CONNECTING
         self.note = ""
+        self.is_refused = False
+        """Whether it naps because the server answered with something else."""
 
     @property
     def is_held(self) -> bool:
         """Whether we hold it back ourselves."""
         return self.response is not None and self.response.is_held
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the limit holds it back."""
+        return self.response is not None and self.response.is_throttled
+
+    def waits_since(self, then: float) -> bool:
+        """Whether it has asked by then, and has had no byte of an answer."""
+        return self.state is LaneState.CONNECTING and self.asked_at <= then
 
     def dismiss(self) -> None:
         """Land now: what is missing of the segment is for somebody else."""

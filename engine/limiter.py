@@ -42,12 +42,11 @@ class Limiter:
 
     def __init__(self, rate: float | None = None, parent: Limiter | None = None):
         self._parent = parent
-        self._bucket: TokenBucket | None = None
+        self._bucket = None if rate is None else TokenBucket(rate, monotonic())
         self._waiting: deque[Callable[[], None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._serving = False
         self._denials = 0
-        self.rate = rate
 
     @property
     def rate(self) -> float | None:

@@ -14,16 +14,9 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from urllib.parse import (
-    parse_qsl,
-    quote,
-    unquote,
-    urlencode,
-    urljoin,
-    urlsplit,
-    urlunsplit,
-)
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
+from engine.answer import MOST_TEXT, Answer, told
 from engine.config import check_url
 from engine.errors import (
     Denied,
@@ -34,7 +27,7 @@ from engine.errors import (
 )
 from engine.identity import Doubt, Likeness, compare, condition
 from engine.limiter import Limiter
-from engine.model import Header, RemoteFile
+from engine.model import Header, RemoteFile, SourceSnapshot
 from engine.naming import name_for
 from engine.ranges import ByteRange
 from engine.retry import TRANSIENT, retry_after
@@ -86,14 +79,6 @@ def undone_coding(response: Response) -> str:
     return "" if coding == "identity" or is_packed(response.url) else coding
 
 
-def mask(url: str) -> str:
-    """The URL as people may see it: without userinfo and without the query's values."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    query = urlencode([(k, "***") for k, _ in parse_qsl(parts.query)], safe="*")
-    return urlunsplit(parts._replace(netloc=host, query=query, fragment=""))
-
-
 def host_of(url: str) -> str:
     """Whom a window is for: the host, with the port where it is not the usual one."""
     parts = urlsplit(url)
@@ -116,6 +101,9 @@ class Source:
         """Where the next request goes: the URL given, later where it led."""
         self.host = host_of(self.url)
         """Whose window its requests count in."""
+        self._way: tuple[Answer, ...] = ()
+        """The redirects to the latest answer; with that once it was believed."""
+        self._is_believed = False
         self._transport = transport
         self._limiter = limiter
         self._origin = _origin(url)
@@ -125,6 +113,14 @@ class Source:
         """From now on ask where this answer came from."""
         self.url = response.url
         self.host = host_of(self.url)
+        if not self._is_believed:
+            self._is_believed = True
+            self._way = (*self._way, _kept(response))
+
+    @property
+    def told(self) -> SourceSnapshot | None:
+        """How the first answer that was believed was reached, and what it said."""
+        return told(self._way) if self._is_believed else None
 
     def resolve_again(self) -> None:
         """Follow the redirects anew with the next request."""
@@ -138,6 +134,7 @@ class Source:
         Raises Fault for what may pass, RefusedError for what will not.
         """
         url = self.url
+        way: tuple[Answer, ...] = ()
         for _ in range(MOST_REDIRECTS + 1):
             self.host = host_of(url)
             headers = self._headers(url, part, if_range)
@@ -147,12 +144,14 @@ class Source:
             try:
                 if response.status not in _REDIRECTS:
                     _raise_for_status(response)
+                    self._came_by(way)
                     return response
                 url = _next_hop(response)
             except BaseException:
                 response.close()
                 raise
             response.close()
+            way = (*way, _kept(response))
         raise RefusedError(f"more than {MOST_REDIRECTS} redirects")
 
     async def reopen(
@@ -183,6 +182,10 @@ class Source:
             raise
         self.pin(response)
         return response
+
+    def _came_by(self, way: tuple[Answer, ...]) -> None:
+        if not self._is_believed:
+            self._way = way
 
     def _headers(
         self, url: str, part: ByteRange | None, if_range: str | None
@@ -225,6 +228,10 @@ def describe(response: Response, *more_names: str) -> RemoteFile:
         if response.status < 300
         else "",
     )
+
+
+def _kept(response: Response) -> Answer:
+    return Answer(response.status, response.url, response.headers.text(MOST_TEXT))
 
 
 def _whole_length(response: Response) -> int | None:

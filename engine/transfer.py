@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 
+from engine.bottleneck import Signs
 from engine.errors import (
     ChangedError,
     Denied,
@@ -54,6 +55,10 @@ FORGETFUL = 3
 """Whole files in a row for parts of it, until parts are not asked for any more."""
 SILENCE = 2.0
 """Seconds without a byte from anybody: what ends them ends all naps."""
+SLOW = 0.5
+"""Seconds to a first byte that no distance explains."""
+OUTAGE = 5.0
+"""Seconds in which nobody hears anything: that is no server that takes its time."""
 
 
 class Transfer:
@@ -153,6 +158,23 @@ class Transfer:
     def waits_for_sink(self) -> bool:
         """Whether most lanes are not receiving because the sink takes its time."""
         return 2 * self._storing > len(self.lanes)
+
+    def signs(self, now: float) -> Signs:
+        """What can be seen just now of what limits it."""
+        lanes, latency = self.lanes.values(), self._window.latency
+        is_outage = now - self._progress_at > max(OUTAGE, 2 * latency)
+        then = now if latency >= SLOW else now - SLOW
+        late = 0 if is_outage else sum(lane.waits_since(then) for lane in lanes)
+        return Signs(
+            lanes=len(lanes),
+            throttled=sum(lane.is_throttled for lane in lanes),
+            storing=self._storing,
+            refused=sum(lane.is_refused for lane in lanes),
+            unanswered=late,
+            in_order=self._sink.in_order,
+            is_at_horizon=self.is_at_horizon,
+            is_cut=self._window.is_refused(now),
+        )
 
     def hole_lane(self, front: int) -> int | None:
         """The lane that fetches the byte at the front."""
@@ -407,6 +429,7 @@ class Transfer:
         delay = self._patience.charge(fault, self._window, reached=True)
         lane.state = LaneState.RETRYING
         lane.note = str(fault)
+        lane.is_refused = fault.status is not None
         told = asyncio.Event() if fault.status else self._all_clear
         with suppress(TimeoutError):
             async with asyncio.timeout(delay):

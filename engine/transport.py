@@ -104,6 +104,13 @@ class Headers:
         values = self._values.get(name.lower())
         return ", ".join(values) if values else None
 
+    def text(self, most: int) -> str:
+        """One field a line, names in lower case; `most` characters of it."""
+        lines = (
+            f"{name}: {', '.join(values)}" for name, values in self._values.items()
+        )
+        return "\n".join(lines)[:most]
+
 
 def _wire(text: str) -> bytes:
     """UTF-8; what was typed in no encoding at all goes out as it was typed."""
@@ -188,6 +195,11 @@ class Response:
     def is_held(self) -> bool:
         """Whether we hold it back: the limit, or a reader that is busy."""
         return self._is_throttled or self._is_full
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the limit holds it back."""
+        return self._is_throttled
 
     def abandon(self) -> None:
         """Ask for nothing more; a waiting reader gets the end."""

@@ -57,6 +57,7 @@ class Window:
         self._base: tuple[int, float] | None = None
         self._hold_until = 0.0
         self._cut_at = -CUT_SPACING
+        self._refused_at = -HOLD
         self._wanted = False
         self._lost = self._lost_of = self._bytes_since_loss = 0
         self._changes: deque[WindowChange] = deque(maxlen=REMEMBERED)
@@ -131,6 +132,7 @@ class Window:
 
     def cut_to_one(self, reason: str, now: float) -> None:
         """Nobody is served any more: let one lane find out why."""
+        self._refused_at = now
         if self.size > 1:
             self._before = self.size
             self._cut(1, reason, now)
@@ -140,12 +142,16 @@ class Window:
         if self._before > self.size:
             self._set(now, self._before, "a fresh link")
         self._before = 0
+        self._refused_at = now - HOLD
 
     def cut(self, reason: str, now: float) -> None:
-        """Halve, unless the last cut was just now."""
-        if now - self._cut_at < CUT_SPACING:
-            return
-        self._cut(max(1, self.size // 2), reason, now)
+        """The host refused somebody: halve, unless the last cut was just now."""
+        self._refused_at = now
+        self._halve(reason, now)
+
+    def is_refused(self, now: float) -> bool:
+        """Whether it holds because the host wanted fewer lanes, a moment ago."""
+        return now - self._refused_at < HOLD
 
     def close_until(self, when: float) -> None:
         """Let nobody take off before `when` (Retry-After is for the whole host)."""
@@ -161,7 +167,7 @@ class Window:
         others_go_on = self._bytes_since_loss > 0
         self._begin(now)
         if is_burst and others_go_on:
-            self.cut(f"{lost} connections broke", now)
+            self._halve(f"{lost} connections broke", now)
         elif judged and not lost:
             self._move(rate, now)
 
@@ -180,6 +186,11 @@ class Window:
             reason=self.latest.reason,
             changes=tuple(self._changes),
         )
+
+    def _halve(self, reason: str, now: float) -> None:
+        if now - self._cut_at < CUT_SPACING:
+            return
+        self._cut(max(1, self.size // 2), reason, now)
 
     def _cut(self, size: int, reason: str, now: float) -> None:
         self._cut_at = now

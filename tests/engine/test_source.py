@@ -6,10 +6,8 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import cast
-from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, strategies as st
 
 from engine.errors import (
     Denied,
@@ -34,7 +32,6 @@ from engine.source import (
     describe,
     host_of,
     is_packed,
-    mask,
     undone_coding,
 )
 from engine.transport import Headers, Response, Transport
@@ -194,36 +191,6 @@ def test_a_coding_is_undone_unless_it_is_the_files(
 
 
 # -- what people may see -----------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        (URL, URL),
-        ("https://u:p@example.org/x", "https://example.org/x"),
-        ("https://u:p%40ss@example.org:8443/x", "https://example.org:8443/x"),
-        (
-            "https://example.org/x?sig=abc&exp=1",
-            "https://example.org/x?sig=***&exp=***",
-        ),
-        ("https://example.org/x?s3cret", "https://example.org/x"),
-        ("https://example.org/x#fragment", "https://example.org/x"),
-        ("https://example.org/x?a=1;b=s3cret", "https://example.org/x?a=***"),
-        ("https://a@b@example.org/x", "https://example.org/x"),
-    ],
-)
-def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
-    """No userinfo, no value of the query, no fragment."""
-    assert mask(url) == shown
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.text()), max_size=4))
-def test_no_query_value_is_ever_shown(pairs: list[tuple[str, str]]) -> None:
-    """Whatever the values of a query are, none of them is left."""
-    query = urlencode([(key, f"s3cret{value}") for key, value in pairs])
-    shown = mask(f"https://s3cret:s3cret@example.org/x?{query}#s3cret")
-    assert "s3cret" not in shown
-    assert shown.count("***") == len(pairs)
 
 
 @pytest.mark.parametrize(
@@ -790,3 +757,51 @@ async def test_what_is_believed_is_pinned() -> None:
     web.pages = {URL: redirect(THERE), THERE: Answer(206, GOOD, THERE)}
     await one.fetch(PART, REMOTE)
     assert (one.url, one.host) == (THERE, "cdn.example")
+
+
+# -- what is told of the way ------------------------------------------------
+
+
+async def test_nothing_is_told_before_an_answer_was_believed() -> None:
+    """An answer that came is not yet the file's."""
+    web = Web({URL: Answer(206, {"ETag": '"v1"'})})
+    it = source(web)
+    assert it.told is None
+    answer = await it.open(PART)
+    assert it.told is None
+    it.pin(answer)
+    assert it.told is not None
+    assert it.told.etag == '"v1"'
+
+
+async def test_the_redirects_before_it_are_told() -> None:
+    """The hops of the answer that was believed, not of one that was asked before."""
+    web = Web(
+        {
+            URL: redirect("https://hub.example/a"),
+            "https://hub.example/a": Answer(
+                307, {"Location": "https://cdn.example/b", "X-Linked-ETag": '"abc"'}
+            ),
+            "https://cdn.example/b": Answer(206, url="https://cdn.example/b"),
+        }
+    )
+    it = source(web)
+    await it.open(None)
+    it.pin(await it.open(PART))
+    assert it.told is not None
+    assert [hop.status for hop in it.told.hops] == [302, 307, 206]
+    assert it.told.hops[-1].url == "https://cdn.example/b"
+    assert dict(it.told.headers)["x-linked-etag"].startswith('"abc"')
+
+
+async def test_later_answers_tell_nothing_new() -> None:
+    """What is told is of the first: each range has an answer of its own."""
+    web = Web({URL: Answer(206, {"X-Node": "first"})})
+    it = source(web)
+    it.pin(await it.open(PART))
+    web.pages[URL] = Answer(206, {"X-Node": "second"})
+    it.resolve_again()
+    it.pin(await it.open(PART))
+    assert it.told is not None
+    assert dict(it.told.headers)["x-node"] == "first"
+    assert len(it.told.hops) == 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.bottleneck import Signs
 from engine.errors import (
     ChangedError,
     ExpiredError,
@@ -37,6 +38,7 @@ from engine.testing import (
     Overlong,
     Relabel,
     Request,
+    ResetAfter,
     Resource,
     Response as Answer,
     Script,
@@ -44,7 +46,7 @@ from engine.testing import (
     Status,
 )
 from engine.testing.answers import LAST_MODIFIED
-from engine.transfer import DENIALS, FORGETFUL, Transfer
+from engine.transfer import DENIALS, FORGETFUL, OUTAGE, SLOW, Transfer
 from engine.transport import Response, Transport
 from engine.window import Window
 from tests.integration.support import until
@@ -502,6 +504,79 @@ async def test_nothing_beyond_the_horizon_is_asked_for() -> None:
         await running
         assert not it.transfer.is_at_horizon
         assert bytes(it.sink.data) == FILE.read()
+
+
+# -- what a look finds -----------------------------------------------------------
+
+
+def look(it: Rig, later: float = 0.0) -> Signs:
+    return it.transfer.signs(monotonic() + later)
+
+
+async def test_lanes_that_a_limit_holds_back_are_counted() -> None:
+    """Those whose body waits for tokens, not those that may go on."""
+    async with rig(threads=2) as (_, it), asyncio.TaskGroup() as group:
+        it.limiter.rate = 1.0
+        running = group.create_task(it.run())
+        await until(lambda: look(it).throttled == 2)
+        it.limiter.rate = None
+        await running
+        assert look(it) == Signs()
+
+
+async def test_lanes_that_wait_for_the_sink_are_counted() -> None:
+    """And whether the sink is a reader's."""
+    async with (
+        rig(threads=2, in_order=True) as (_, it),
+        asyncio.TaskGroup() as group,
+    ):
+        it.sink.open.clear()
+        running = group.create_task(it.run())
+        await until(lambda: look(it).storing == 2)
+        assert look(it).in_order
+        it.sink.open.set()
+        await running
+
+
+async def test_lanes_that_were_turned_away_are_counted() -> None:
+    """A nap after another status is the server's doing, one after a reset is not."""
+    script = (Status(503), ResetAfter(0))
+    async with (
+        rig(script, threads=2, drowsy=True) as (_, it),
+        asyncio.TaskGroup() as group,
+    ):
+        running = group.create_task(it.run())
+        await until(lambda: len(it.faults) == 2)
+        seen = look(it)
+        assert (seen.lanes, seen.refused, seen.is_cut) == (2, 1, True)
+        running.cancel()
+
+
+async def test_lanes_that_wait_long_for_a_first_byte_are_counted() -> None:
+    """Half a second is long, and any time is where the host is known to be slow.
+
+    Where nobody has heard anything for seconds, it is no server that is slow.
+    """
+    script = [Stall(), Stall()]
+    async with rig(script, threads=2) as (origin, it), asyncio.TaskGroup() as group:
+        running = group.create_task(it.run())
+        await origin.until(lambda: len(origin.requests) == 2)
+        assert look(it).unanswered == 0
+        assert look(it, later=SLOW).unanswered == 2
+        assert look(it, later=OUTAGE + SLOW).unanswered == 0
+        it.window.latency = OUTAGE
+        assert look(it).unanswered == 2
+        assert look(it, later=OUTAGE + SLOW).unanswered == 2
+        running.cancel()
+
+
+async def test_the_horizon_is_seen() -> None:
+    """Nothing more may be fetched, and there would be more."""
+    async with rig(threads=2) as (_, it), asyncio.TaskGroup() as group:
+        it.sink.horizon = MIB
+        running = group.create_task(it.run())
+        await until(lambda: look(it) == Signs(is_at_horizon=True))
+        running.cancel()
 
 
 # -- helping ---------------------------------------------------------------------

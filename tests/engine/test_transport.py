@@ -188,6 +188,8 @@ def test_header_fields_may_repeat() -> None:
         headers.add(line)
     assert headers.get("link") == "<a>, <b>"
     assert (headers.get("x"), headers.get("y"), headers.get("z")) == ("é", "é", None)
+    assert headers.text(100) == "link: <a>, <b>\nx: é\ny: é"
+    assert headers.text(4) == "link"
 
 
 @pytest.mark.parametrize("decode", [True, False])

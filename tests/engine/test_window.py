@@ -324,6 +324,28 @@ def test_after_one_lane_they_come_back_one_by_one() -> None:
     assert window.size == 3
 
 
+def test_it_is_known_that_the_host_refused() -> None:
+    """For as long as the window holds for it, and for whoever was refused last."""
+    window = joined(16)
+    assert not window.is_refused(10.0)
+    window.cut("HTTP 429", 10.0)
+    window.cut("HTTP 429", 10.5)
+    assert window.is_refused(10.5 + HOLD - 0.1)
+    assert not window.is_refused(10.5 + HOLD)
+    window.cut_to_one("HTTP 403", 30.0)
+    assert window.is_refused(30.1)
+    window.reopen(30.2)
+    assert not window.is_refused(30.2)
+
+
+def test_broken_connections_are_no_refusal() -> None:
+    """They cut the window too, but the host said nothing."""
+    window = joined(16)
+    breaking(window, 10.0, 8)
+    assert window.latest.cut
+    assert not window.is_refused(10.1)
+
+
 # -- connections that break --------------------------------------------------
 
 
