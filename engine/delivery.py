@@ -117,7 +117,7 @@ class FileDelivery:
             return
         with suppress(LocalError, TimeoutError):  # then the last journal holds
             async with asyncio.timeout(LAST_SYNC):
-                await asyncio.shield(self._file.checkpoint(plan.done, remote))
+                await asyncio.shield(self._file.rest(plan.done, remote))
 
     async def drain(self) -> None:
         """Nobody reads a file along."""

@@ -1,7 +1,7 @@
 """A fresh link for the same file, from the user's own command.
 
-The only place where the engine starts a program, and the only one where a
-shell is involved: the command is the user's.
+One of the two places where the engine starts a program, and a shell is involved
+in both: the commands are the user's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from engine.config import check_url
 from engine.errors import ExpiredError, UsageError
+from engine.processes import signal_group
 
 VARIABLE = "HYDRA_TUI_URL"
 """Where the command finds the link that has expired."""
@@ -66,8 +67,7 @@ async def _said(process: Process) -> bytes:
 
 async def _end(process: Process) -> None:
     """Leave nothing of it running, its children included."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    signal_group(process.pid, signal.SIGKILL)
     with suppress(TimeoutError):  # somebody who left the group may hold the pipe
         async with asyncio.timeout(1.0):
             await process.communicate()

@@ -12,7 +12,9 @@ import asyncio
 import fcntl
 import os
 import select
+import termios
 import threading
+from array import array
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
@@ -110,6 +112,11 @@ class StreamSink:
         """Whether the reader has had nothing yet, so that all can be taken back."""
         return self.buffer.front == 0
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether what comes next is here."""
+        return self.buffer.is_ready
+
     def begin_again(self) -> None:
         """Forget what is held: another version of the file comes instead."""
         self.buffer = ReorderBuffer(self.buffer.capacity)
@@ -136,20 +143,26 @@ class StreamSink:
 
     async def batches(self) -> AsyncIterator[list[Block]]:
         """The file in order; a batch counts as held until the next is asked for."""
-        while True:
-            batch = self.buffer.take(BATCH)
-            if batch:
-                self._last = _tail(batch[-1])
-                yield batch
-                self.buffer.release(sum(block.size for block in batch))
-                self.make_room()
-            elif self._error is not None:
+        while batch := await self.next_batch():
+            yield batch
+            self.release(batch)
+
+    async def next_batch(self) -> list[Block]:
+        """What is next in line, held until it is released; nothing at the end."""
+        while not (batch := self.buffer.take(BATCH)):
+            if self._error is not None:
                 raise self._error
-            elif self._ended:
-                return
-            else:
-                self._ready.clear()
-                await self._ready.wait()
+            if self._ended:
+                return []
+            self._ready.clear()
+            await self._ready.wait()
+        self._last = _tail(batch[-1])
+        return batch
+
+    def release(self, batch: list[Block]) -> None:
+        """The reader is done with it."""
+        self.buffer.release(sum(block.size for block in batch))
+        self.make_room()
 
     @property
     def _charged(self) -> int:
@@ -176,24 +189,35 @@ class FdWriter:
 
     Raises ReaderGoneError as soon as the reader has closed its end, also while
     there is nothing to write. The descriptor is never made non-blocking: it
-    may be shared with other processes.
+    may be shared with other processes. One that is `owned` is closed by the
+    thread when it ends: nobody else knows when its number is free.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(
+        self, fd: int, whose: str = "standard output", *, owned: bool = False
+    ) -> None:
+        self.written = 0
         self._fd = fd
+        self._whose = whose
+        self._is_owned = owned
+        self._is_given_up = False
         self._loop = asyncio.get_running_loop()
         self._gone = asyncio.Event()
         self._jobs: SimpleQueue[tuple[Buffers, asyncio.Future[None]] | None]
         self._jobs = SimpleQueue()
         self._is_watched = self._watch()
         _enlarge(fd)
-        threading.Thread(target=self._run, name="hydra-stdout", daemon=True).start()
+        threading.Thread(target=self._run, name="hydra-writer", daemon=True).start()
 
     async def write(self, buffers: Buffers) -> None:
         """Write all of it, however long the reader takes."""
+        await self.give(buffers)
+
+    def give(self, buffers: Buffers) -> asyncio.Future[None]:
+        """Have all of it written, after what was given before."""
         done: asyncio.Future[None] = self._loop.create_future()
         self._jobs.put((buffers, done))
-        await done
+        return done
 
     async def watch(self) -> None:
         """Raise ReaderGoneError when the reader closes its end."""
@@ -203,8 +227,20 @@ class FdWriter:
     def close(self) -> None:
         """Let the thread end once it has written what it was given."""
         self._jobs.put(None)
-        if self._is_watched:
-            self._loop.remove_reader(self._fd)
+        self._unwatch()
+
+    def give_up(self) -> None:
+        """Let the thread end without writing any more than what it is writing now."""
+        self._is_given_up = True
+        self.close()
+
+    @property
+    def is_reader_gone(self) -> bool:
+        return self._gone.is_set()
+
+    def miss_reader(self) -> None:
+        """The reader is known to be gone, whoever else holds the pipe."""
+        self._gone.set()
 
     def _watch(self) -> bool:
         try:
@@ -214,16 +250,25 @@ class FdWriter:
         return True
 
     def _look(self) -> None:
-        poll = select.poll()
-        poll.register(self._fd, 0)
-        if poll.poll(0):
+        if not has_reader(self._fd):
             self._gone.set()
-        self._loop.remove_reader(self._fd)
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._loop.remove_reader(self._fd)
         self._is_watched = False
 
     # -- in the thread -------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            if self._is_owned:
+                os.close(self._fd)
+
+    def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             buffers, done = job
             error: HydraError | None = None
@@ -232,7 +277,7 @@ class FdWriter:
             except BrokenPipeError:
                 error = ReaderGoneError("the reader closed the stream")
             except OSError as problem:
-                error = LocalError(f"standard output: {problem.strerror}")
+                error = LocalError(f"{self._whose}: {problem.strerror}")
             del job, buffers
             with suppress(RuntimeError):  # the loop is gone, and so is who asked
                 self._loop.call_soon_threadsafe(_settle, done, error)
@@ -240,6 +285,8 @@ class FdWriter:
     def _write(self, buffers: Buffers) -> None:
         left = tuple(buffers)
         while left:
+            if self._is_given_up:
+                raise BrokenPipeError
             batch = left[:MOST_BUFFERS]
             try:
                 written = os.writev(self._fd, batch)
@@ -248,6 +295,7 @@ class FdWriter:
                 poll.register(self._fd, select.POLLOUT)
                 poll.poll()
                 continue
+            self.written += written
             left = (*after(batch, written), *left[MOST_BUFFERS:])
 
 
@@ -258,6 +306,21 @@ def _settle(done: asyncio.Future[None], error: HydraError | None) -> None:
         done.set_result(None)
     else:
         done.set_exception(error)
+
+
+def has_reader(fd: int) -> bool:
+    """Whether anybody can still read what is written."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return not poll.poll(0)
+
+
+def unread(fd: int) -> int:
+    """Bytes that wait in a pipe for its reader, where the system tells."""
+    number = array("i", [0])
+    with suppress(OSError):
+        fcntl.ioctl(fd, termios.FIONREAD, number)
+    return number[0]
 
 
 def _enlarge(fd: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 from engine.errors import ExpiredError
 from engine.renewal import VARIABLE, fresh_url
 from tests.integration.support import open_files, until
+from tests.support.processes import lives
 
 OLD = "https://example.org/file?sig=old"
 NEW = "https://example.org/file?sig=new"
@@ -121,7 +122,7 @@ async def test_children_end_with_the_command(
     command = f"sleep 3600 & echo $! > {shlex.quote(str(note))}; wait"
     with pytest.raises(ExpiredError, match="took more than"):
         await fresh_url(command, OLD)
-    await until(lambda: not _lives(int(note.read_text())))
+    await until(lambda: not lives(int(note.read_text())))
 
 
 async def test_what_a_command_leaves_running_is_ended(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ async def test_what_a_command_leaves_running_is_ended(tmp_path: Path) -> None:
         f"sleep 3600 >/dev/null & echo $! > {shlex.quote(str(note))}; echo '{NEW}'"
     )
     assert await fresh_url(command, OLD) == NEW
-    await until(lambda: not _lives(int(note.read_text())))
+    await until(lambda: not lives(int(note.read_text())))
 
 
 async def test_a_command_ends_with_whoever_waits_for_it(tmp_path: Path) -> None:
@@ -143,14 +144,5 @@ async def test_a_command_ends_with_whoever_waits_for_it(tmp_path: Path) -> None:
         asking = group.create_task(fresh_url(command, OLD))
         await until(lambda: note.exists() and note.read_text().strip())
         asking.cancel()
-    await until(lambda: not _lives(int(note.read_text())))
+    await until(lambda: not lives(int(note.read_text())))
     await until(lambda: open_files() <= before)
-
-
-def _lives(pid: int) -> bool:
-    """Whether there is such a process, one that only waits to be buried not counted."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}

@@ -18,7 +18,17 @@ from hypothesis import given, strategies as st
 from engine.errors import LocalError, ReaderGoneError
 from engine.model import Block
 from engine.ranges import RangeSet
-from engine.sinks import BATCH, MOST_BUFFERS, SAMPLE, FdWriter, StreamSink, after
+from engine.sinks import (
+    BATCH,
+    MOST_BUFFERS,
+    SAMPLE,
+    FdWriter,
+    StreamSink,
+    after,
+    has_reader,
+    unread,
+)
+from tests.integration.support import until
 
 KIB = 1024
 FULL = Path("/dev/full")
@@ -645,3 +655,104 @@ async def test_a_closed_writer_leaves_no_thread(pipe: Pipe) -> None:
     writer.close()
     await asyncio.to_thread(thread.join, 5)
     assert not thread.is_alive()
+
+
+# -- a pipe of our own -------------------------------------------------------
+
+
+async def test_an_owned_descriptor_is_closed_when_all_is_written(pipe: Pipe) -> None:
+    """Closing lets what was given go out first; then the reader sees the end."""
+    writer = FdWriter(os.dup(pipe.writing), owned=True)
+    pipe.close(pipe.writing)
+    data = content(1000) * 3000
+    part = writer.give([data])
+    writer.close()
+    assert await asyncio.to_thread(pipe.drain, len(data)) == data
+    await part
+    assert writer.written == len(data)
+    assert await asyncio.to_thread(os.read, pipe.reading, 1) == b""
+
+
+async def test_giving_up_writes_no_more(pipe: Pipe) -> None:
+    """What is being written still goes out; what was given after it does not."""
+    writer = FdWriter(os.dup(pipe.writing), owned=True)
+    pipe.close(pipe.writing)
+    data = content(1000) * 8000
+    begun, waiting = writer.give([data]), writer.give([b"never"])
+    await until(lambda: unread(pipe.reading))
+    writer.give_up()
+    assert await asyncio.to_thread(_to_the_end, pipe.reading) == data
+    await begun
+    with pytest.raises(ReaderGoneError):
+        await waiting
+    assert writer.written == len(data)
+
+
+def _to_the_end(descriptor: int) -> bytes:
+    came = bytearray()
+    while piece := os.read(descriptor, 100_000):
+        came += piece
+    return bytes(came)
+
+
+async def test_a_reader_may_be_known_to_be_gone(pipe: Pipe) -> None:
+    """Although somebody else still holds the pipe."""
+    writer = FdWriter(pipe.writing)
+    writer.miss_reader()
+    assert writer.is_reader_gone
+    with pytest.raises(ReaderGoneError):
+        await writer.watch()
+    writer.close()
+
+
+async def test_an_error_names_what_was_written_to(full_fd: int) -> None:
+    """Not everything is the standard output."""
+    writer = FdWriter(full_fd, "the tape")
+    with pytest.raises(LocalError, match="the tape: No space left"):
+        await writer.write([b"x"])
+    writer.close()
+
+
+def test_a_pipe_tells_what_waits_in_it(pipe: Pipe) -> None:
+    """How much, and whether anybody will ever read it."""
+    assert unread(pipe.writing) == 0
+    os.write(pipe.writing, b"abc")
+    assert unread(pipe.writing) == 3
+    assert has_reader(pipe.writing)
+    assert pipe.drain(2) == b"ab"
+    assert unread(pipe.writing) == 1
+    pipe.close(pipe.reading)
+    assert not has_reader(pipe.writing)
+    assert unread(pipe.writing) == 1
+
+
+def test_what_is_no_pipe_tells_nothing(tmp_path: Path) -> None:
+    """Nothing waits in a file that was written to its end."""
+    with (tmp_path / "out").open("wb") as file:
+        assert unread(file.fileno()) == 0
+        assert has_reader(file.fileno())
+
+
+async def test_a_reader_may_take_batch_after_batch() -> None:
+    """Each is held until it is released, in the order they were taken."""
+    sink = StreamSink(100)
+    await sink.write(Block(0, (b"abc",), 3))
+    first = await sink.next_batch()
+    await sink.write(Block(3, (b"de",), 2))
+    second = await sink.next_batch()
+    assert sink.buffer.held == 5
+    sink.release(first)
+    assert (sink.buffer.held, sink.horizon) == (2, 103)
+    sink.release(second)
+    assert (sink.buffer.held, sink.horizon) == (0, 105)
+    sink.end()
+    assert await sink.next_batch() == []
+
+
+async def test_waiting_for_a_batch_may_be_called_off() -> None:
+    """Nothing is lost by it: whoever asks next gets what comes."""
+    sink = StreamSink(100)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(sink.next_batch(), 0.01)
+    await sink.write(Block(0, (b"abc",), 3))
+    assert [block.size for block in await sink.next_batch()] == [3]
