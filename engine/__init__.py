@@ -10,7 +10,7 @@
 It prints nothing, installs no signal handler and keeps no global state.
 """
 
-from engine.config import Config, check_url, parse_size
+from engine.config import Config, check_header, check_url, parse_size
 from engine.digest import algorithm_named, parse_digest
 from engine.engine import Engine
 from engine.errors import (
@@ -21,10 +21,12 @@ from engine.errors import (
     IntegrityError,
     LocalError,
     NetworkError,
+    QueueHeldError,
     ReaderGoneError,
     RefusedError,
     UsageError,
 )
+from engine.masking import is_secret
 from engine.model import (
     Bottleneck,
     CommandSnapshot,
@@ -47,6 +49,8 @@ from engine.model import (
     WindowSnapshot,
 )
 from engine.ranges import ByteRange
+from engine.store import Store, default_path, open_store
+from engine.transport import browsers
 
 __all__ = [
     "Bottleneck",
@@ -75,14 +79,21 @@ __all__ = [
     "LocalError",
     "NetworkError",
     "OnConflict",
+    "QueueHeldError",
     "ReaderGoneError",
     "RefusedError",
     "SourceSnapshot",
+    "Store",
     "UsageError",
     "WindowChange",
     "WindowSnapshot",
     "algorithm_named",
+    "browsers",
+    "check_header",
     "check_url",
+    "default_path",
+    "is_secret",
+    "open_store",
     "parse_digest",
     "parse_size",
 ]

@@ -1,30 +1,37 @@
 """The queue: which jobs run, and what they share.
 
 One transport, one limiter, one window per host and two pools of threads serve
-all jobs. A job is admitted while lanes are free: a few big files, or many small
-ones. Everything here is called on the event loop that entered the engine.
+all jobs. They are admitted in the order of the queue while lanes are free: a few
+big files, or many small ones. With a store, the queue is there again after
+whatever ended the process. Everything here is called on the event loop that
+entered the engine.
+
+A number names a job for ever. Tried again, or with another spec, it is made anew
+under its number, and begins when the old one has let go of what it held.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from engine.config import MOST_JOBS, Config, check_header, check_url
-from engine.delivery import Delivery, FileDelivery, StreamDelivery
+from engine.config import Config, check_header, check_url
+from engine.crew import Crew, Run
+from engine.delivery import LAST_SYNC, Delivery, FileDelivery, StreamDelivery
 from engine.disk import Disk
-from engine.errors import HydraError, UsageError
+from engine.errors import HydraError, LocalError, UsageError
 from engine.files import FileSink
 from engine.heartbeat import Heartbeat, Moment
 from engine.job import Job
 from engine.journal import Link
-from engine.levels import snapshot_of
+from engine.levels import saved_of, snapshot_of
 from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import (
@@ -37,9 +44,14 @@ from engine.model import (
     JobState,
 )
 from engine.naming import sanitise
+from engine.piping import PipeDelivery
 from engine.places import Places
-from engine.sinks import FdWriter, StreamSink
+from engine.queue import Queue
+from engine.saving import Saver
+from engine.sinks import StreamSink
 from engine.source import Source
+from engine.store import Saved, Store
+from engine.streams import Streams
 from engine.transport import Transport
 from engine.verify import Verifier
 from engine.window import Window
@@ -49,17 +61,53 @@ TICK = 0.1
 HASH_THREADS = 2
 REMEMBERED_EVENTS = 10_000
 """Events a slow subscriber may be behind before it loses the oldest."""
+SAVE_EVERY = 3.0
+"""Seconds between savings of how far jobs are: their journals know it better."""
+BEFORE_A_COMMAND = 1.0
+"""Seconds that a command waits for the disk to know that it begins."""
+LAST_WRITE = 0.1
+"""Seconds for the queue at the end, where the files have taken all the time."""
+NOBODY: JobId = 0
+"""Stands where an event is about no job."""
+
+_ENDED = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED})
+_ASIDE = frozenset(
+    {EventKind.WINDOW, EventKind.RETRY, EventKind.SAID, EventKind.UNSAVED}
+)
+"""Events after which there is nothing new to write down."""
 
 
 class Engine:
-    """Downloads what it is given; an async context manager."""
+    """Downloads what it is given; an async context manager.
 
-    def __init__(self, config: Config | None = None) -> None:
+    It owns the store it is given, and closes it.
+    """
+
+    def __init__(
+        self, config: Config | None = None, store: Store | None = None
+    ) -> None:
         self.config = config or Config()
+        self._store = store
+        self._saver: Saver | None = None
         self._limiter = Limiter(self.config.limit)
         self._jobs: dict[JobId, Job] = {}
-        self._tasks: dict[JobId, asyncio.Task[None]] = {}
-        self._waiting: deque[Job] = deque()
+        self._last = store.last if store else 0
+        saved = store.jobs if store else ()
+        self._queue = Queue(
+            {job.id: job.rank for job in saved},
+            {job.id for job in saved if job.state is JobState.QUEUED},
+        )
+        self._crew = Crew(
+            self._queue,
+            self.config.jobs,
+            job_of=self._jobs.__getitem__,
+            window_of=self._window_of,
+            on_change=self._touch,
+        )
+        self._briefs: dict[JobId, JobSnapshot] = {}
+        """Of jobs that rest, since they changed last."""
+        self._known: dict[str, list[JobId]] = {}
+        """Jobs that have, or had, a URL."""
         self._windows: dict[str, Window] = {}
         self._places = Places()
         self._subscribers: set[asyncio.Queue[Event]] = set()
@@ -77,8 +125,19 @@ class Engine:
         self._disk = Disk()
         self._hashes = ThreadPoolExecutor(HASH_THREADS, "hydra-hash")
         await self._stack.enter_async_context(self._transport)
-        self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
-        self._ticking = self._group.create_task(self._tick(), name="tick")
+        group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._crew.begin(group)
+        self._ticking = group.create_task(self._tick(), name="tick")
+        self._streaming = Streams(
+            group,
+            self.config.buffer,
+            begin=self._begin_stream,
+            dismiss=self._dismiss,
+            ended=self._crew.ended,
+        )
+        if self._store is not None:
+            self._saver = Saver(self._store, self._to_save, self._tell)
+            self._restore(self._store.jobs)
         return self
 
     async def __aexit__(
@@ -87,75 +146,144 @@ class Engine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._waiting.clear()
+        until = monotonic() + LAST_SYNC
+        self._crew.is_held = True
         self._ticking.cancel()
-        for job_id, task in self._tasks.items():
-            if not self._jobs[job_id].state.is_final:
-                task.cancel()
-        await self._stack.aclose()
+        for run in self._crew:
+            self._touch(run.job.id)
+            if not run.job.state.is_final:
+                run.stop()
         for job in self._jobs.values():
-            await job.close()
+            if job.state is JobState.PAUSED and not job.is_untouched:
+                job.delivery.end(HydraError("the engine has ended"))
+        await self._stack.aclose()
+        async with asyncio.TaskGroup() as closing:
+            for job in self._jobs.values():
+                if not job.is_untouched:
+                    closing.create_task(job.close())
+        if self._saver is not None:
+            await self._saver.close(max(until - monotonic(), LAST_WRITE))
         self._limiter.close()
         self._disk.close()
         self._hashes.shutdown(wait=False, cancel_futures=True)
 
     # -- the queue -----------------------------------------------------------
 
-    def add(self, spec: JobSpec) -> JobId:
+    def add(self, spec: JobSpec, *, first: bool = False, paused: bool = False) -> JobId:
         """Put a file into the queue; it starts as soon as lanes are free.
 
         Raises UsageError where the spec can never work.
         """
         _check(spec)
-        job = self._make_job(spec)
-        self._waiting.append(job)
-        self._admit()
+        job = self._make_job(self._placed(spec))
+        self._settle_in(job, first=first)
+        if paused:
+            job.pause()
+        else:
+            self._crew.line_up(job)
         return job.id
+
+    def find(self, spec: JobSpec) -> JobId | None:
+        """The job, not yet over, that fetches the same to the same place."""
+        same = (self._jobs.get(job) for job in self._known.get(spec.url, ()))
+        return next((job.id for job in same if job and self._is_same(job, spec)), None)
+
+    def spec(self, job: JobId) -> JobSpec:
+        """What it was told, and what has been changed since."""
+        return self._jobs[job].spec
+
+    def revise(self, job: JobId, spec: JobSpec) -> None:
+        """Give a job another spec; it goes on with what is here.
+
+        Its place stays, and it stays paused if it is. Raises UsageError.
+        """
+        _check(spec)
+        rests = self._jobs[job].state is JobState.PAUSED
+        self._make_anew(self._jobs[job], self._placed(spec), paused=rests)
+
+    def retry(self, job: JobId) -> None:
+        """Try again what has not come to a good end."""
+        if self._jobs[job].state in _ENDED:
+            self._make_anew(self._jobs[job], self._jobs[job].spec, paused=False)
 
     async def wait(self, job: JobId) -> JobSnapshot:
         """Wait until a job is over; its last snapshot, or its error raised."""
-        await self._jobs[job].milestones.finished.wait()
-        error = self._jobs[job].error
-        if error is not None:
-            raise error
-        return snapshot_of(self._jobs[job], detailed=False)
+        waited: Job | None = None
+        while (now := self._jobs.get(job, waited)) is not waited:
+            waited = now
+            if waited is not None:
+                await waited.milestones.finished.wait()
+        if waited is None:
+            raise KeyError(job)
+        if waited.error is not None:
+            raise waited.error
+        return snapshot_of(waited, detailed=False)
 
     def pause(self, job: JobId) -> None:
         """Let a job stand still; nothing it has is lost."""
         if self._jobs[job].may_become(JobState.PAUSED):
             self._jobs[job].pause()
-            self._take_from_queue(job)
+            self._crew.stop(self._jobs[job])
 
     def resume(self, job: JobId) -> None:
-        """Put a paused job back into the queue."""
+        """Let a paused job wait again, at its place in the queue."""
         if self._jobs[job].state is JobState.PAUSED:
             self._jobs[job].resume()
-            self._waiting.append(self._jobs[job])
-            self._admit()
+            self._crew.line_up(self._jobs[job])
 
     def renew(self, job: JobId, url: str) -> None:
         """Let a job whose link has expired go on with a fresh one for the same file."""
         check_url(url)
         if self._jobs[job].may_become(JobState.QUEUED):
             self._jobs[job].renew(url)
-            self._waiting.append(self._jobs[job])
-            self._admit()
+            self._learn(self._jobs[job])
+            self._crew.line_up(self._jobs[job])
 
     def cancel(self, job: JobId) -> None:
         """End a job for good; a partial file stays where it is."""
         if self._jobs[job].may_become(JobState.CANCELLED):
-            self._jobs[job].cancel()
-            self._take_from_queue(job)
-            if job not in self._tasks and self._jobs[job].delivery.file is not None:
-                self._group.create_task(self._jobs[job].close(), name=f"close {job}")
+            self._dismiss(self._jobs[job])
 
-    def set_limit(self, rate: float | None) -> None:
-        """Most bytes per second for everything together, from now on."""
-        self._limiter.rate = rate
+    def remove(self, job: JobId, *, delete: bool = False) -> None:
+        """Take a job out of the queue, and end it if it runs.
 
-    def set_threads(self, job: JobId, threads: int | None) -> None:
+        With `delete` nothing of it is left on disk, unless the file is whole.
+        """
+        removed = self._jobs[job]
+        self._dismiss(removed, delete=delete)
+        self._queue.remove(job)
+        del self._jobs[job]
+        self._touch(job)
+        if not delete:
+            self._emit(job, EventKind.REMOVED, f"{removed.name}: removed")
+
+    def move(self, job: JobId, places: int) -> None:
+        """So many places down the queue, up where negative, as far as it goes."""
+        for moved in self._queue.move(job, places):
+            self._touch(moved)
+        self._crew.admit()
+
+    def hold(self) -> None:
+        """Admit no further job; those that run go on."""
+        self._crew.is_held = True
+
+    def release(self) -> None:
+        """Admit jobs again."""
+        self._crew.is_held = False
+        self._crew.admit()
+
+    def set_limit(self, rate: float | None, job: JobId | None = None) -> None:
+        """Most bytes per second from now on, of one job or of everything together."""
+        if job is None:
+            self._limiter.rate = rate
+        else:
+            self._jobs[job].set_limit(rate)
+            self._touch(job)
+
+    def set_threads(self, job: JobId, n: int | None) -> None:
         """Most lanes of a job, from now on; None lets the window find out."""
-        self._jobs[job].set_threads(threads)
+        self._jobs[job].set_threads(n)
+        self._touch(job)
 
     def set_turn_budget(self, seconds: float | None) -> None:
         """How long one turn of the loop may spend on arriving bytes; None is freely."""
@@ -172,88 +300,30 @@ class Engine:
         The next file is already on its way while the last one drains. Leaving
         early leaves nothing behind.
         """
-        async with aclosing(self._streams(urls)) as jobs:
-            yield self._named(jobs)
+        async with aclosing(self._streaming.jobs(self._specs(urls))) as jobs:
+            yield self._streaming.named(jobs)
 
     async def pipe(self, urls: Iterable[str | JobSpec], fd: int) -> None:
         """Write the files of `urls` to a descriptor, one after the other.
 
         Raises ReaderGoneError when the reader has closed its end.
         """
-        writer = FdWriter(fd)
-        try:
-            async with asyncio.TaskGroup() as group:
-                watching = group.create_task(writer.watch())
-                await self._write_streams(urls, writer)
-                watching.cancel()
-        except* HydraError as errors:
-            raise errors.exceptions[0] from None
-        finally:
-            writer.close()
+        await self._streaming.write(self._specs(urls), fd)
 
-    async def _write_streams(
-        self, urls: Iterable[str | JobSpec], writer: FdWriter
-    ) -> None:
-        async with aclosing(self._streams(urls)) as jobs:
-            async for job in jobs:
-                async with aclosing(job.batches()) as batches:
-                    async for batch in batches:
-                        await writer.write(
-                            [p for block in batch for p in block.buffers]
-                        )
-
-    async def _named(
-        self, jobs: AsyncIterator[Job]
-    ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
-        async for job in jobs:
-            yield job.name, _joined(job)
-
-    async def _streams(self, urls: Iterable[str | JobSpec]) -> AsyncGenerator[Job]:
-        """Jobs in the order of `urls`, each as soon as its head is known."""
+    def _specs(self, urls: Iterable[str | JobSpec]) -> list[JobSpec]:
+        """All of them are checked before the first is begun."""
+        if self._store is not None:
+            raise UsageError("what goes to a reader is not for a saved queue")
         specs = [JobSpec(url) if isinstance(url, str) else url for url in urls]
         for spec in specs:
             _check(spec)
-        begun: list[Job] = []
-        coming: asyncio.Queue[Job | None] = asyncio.Queue()
-        fetching = self._group.create_task(self._fetch_ahead(specs, begun, coming))
-        try:
-            while (job := await coming.get()) is not None:
-                await job.milestones.probed.wait()
-                if job.error is None:
-                    yield job
-                    if not job.is_drained:
-                        self.cancel(job.id)  # its reader has gone on to the next
-                    await job.milestones.finished.wait()
-                if job.error is not None:
-                    raise job.error
-        finally:
-            fetching.cancel()
-            for job in begun:
-                self.cancel(job.id)
-            tasks = (self._tasks.get(job.id) for job in begun)
-            await asyncio.wait([fetching, *filter(None, tasks)])
-            for job in begun:
-                job.discard()
+        return specs
 
-    async def _fetch_ahead(
-        self, specs: list[JobSpec], begun: list[Job], coming: asyncio.Queue[Job | None]
-    ) -> None:
-        """Begin each file when the one before it is here, if not yet read.
-
-        The one before that must have been: two at a time share the memory.
-        """
-        for spec in specs:
-            previous = begun[-1].delivery.stream if begun else None
-            job = self._make_job(spec, StreamSink(self.config.buffer, previous))
-            begun.append(job)
-            coming.put_nowait(job)
-            self._start(job)
-            await job.milestones.received.wait()
-            if job.error is not None:
-                return
-            if len(begun) > 1:
-                await begun[-2].milestones.finished.wait()
-        coming.put_nowait(None)
+    def _begin_stream(self, spec: JobSpec, stream: StreamSink) -> Job:
+        job = self._make_job(spec, stream)
+        self._settle_in(job)
+        self._crew.start(job, job.run())
+        return job
 
     # -- levels and edges ----------------------------------------------------
 
@@ -262,15 +332,27 @@ class Engine:
         now = monotonic()
         return EngineSnapshot(
             at=now,
-            jobs=tuple(
-                snapshot_of(job, detailed=job.id == detail)
-                for job in self._jobs.values()
-            ),
+            jobs=tuple(self._looks(detail)),
             rate=self._meter.rate(now),
             received=self._meter.total,
             limit=self._limiter.rate,
             flying=sum(window.flying for window in self._windows.values()),
         )
+
+    def _looks(self, detail: JobId | None) -> list[JobSnapshot]:
+        """Thousands that rest cost a look into a table each."""
+        seen, look = self._briefs.get, self._look
+        looks = [seen(job) or look(job) for job in self._queue]
+        if detail in self._jobs:
+            job = self._jobs[detail]
+            looks[self._queue.place(detail)] = snapshot_of(job, detailed=True)
+        return looks
+
+    def _look(self, job: JobId) -> JobSnapshot:
+        seen = snapshot_of(self._jobs[job], detailed=False)
+        if job not in self._crew:
+            self._briefs[job] = seen
+        return seen
 
     async def events(self) -> AsyncGenerator[Event]:
         """What happens from now on, in order."""
@@ -283,6 +365,8 @@ class Engine:
             self._subscribers.discard(queue)
 
     def _emit(self, job: JobId, kind: EventKind, text: str) -> None:
+        if kind not in _ASIDE:
+            self._touch(job)
         if not self._subscribers:
             return
         event = Event(monotonic(), job, kind, text)
@@ -293,35 +377,109 @@ class Engine:
 
     # -- jobs ----------------------------------------------------------------
 
-    def _make_job(self, spec: JobSpec, stream: StreamSink | None = None) -> Job:
-        limiter = Limiter(spec.limit, self._limiter) if spec.limit else self._limiter
+    def _make_job(
+        self,
+        spec: JobSpec,
+        stream: StreamSink | None = None,
+        past: Saved | None = None,
+    ) -> Job:
+        limiter = Limiter(spec.limit, self._limiter)
         headers = (*self.config.headers, *spec.headers)
+        self._last += past is None
         job = Job(
-            len(self._jobs) + 1,
+            past.id if past else self._last,
             spec,
             config=self.config,
             make_source=lambda url: Source(self._transport, limiter, url, headers),
             limiter=limiter,
             window_of=self._window_of,
-            delivery=self._make_delivery(spec, stream),
+            make_delivery=lambda job: self._make_delivery(job, stream),
             emit=self._emit,
             count=self._count,
-            on_received=self._admit,
+            on_received=self._crew.admit,
+            write_down=self._write_down,
+            past=past,
         )
         self._jobs[job.id] = job
-        if stream is not None:
-            stream.on_room = job.poke
+        self._learn(job)
         return job
 
-    def _make_delivery(self, spec: JobSpec, stream: StreamSink | None) -> Delivery:
-        config = self.config
+    def _make_anew(self, old: Job, spec: JobSpec, *, paused: bool) -> None:
+        """The same job from its beginning, when the old one has let go."""
+        state = JobState.PAUSED if paused else JobState.QUEUED
+        past = replace(saved_of(old, 0.0), spec=spec, state=state, verdict="")
+        if spec.command is not None:
+            past = replace(past, done=0)
+        if _whereabouts(spec) != _whereabouts(old.spec):
+            past = replace(past, began=spec.url, name="", target="", size=None, done=0)
+        self._dismiss(old)
+        job = self._make_job(spec, past=past)
+        self._emit(job.id, EventKind.QUEUED, job.name)
+        if not paused:
+            self._crew.line_up(job)
+
+    def _make_delivery(self, job: Job, stream: StreamSink | None) -> Delivery:
+        config, spec = self.config, job.spec
         verifier = Verifier(spec.checksum, self._hashes) if spec.checksum else None
+        if spec.command is not None and stream is None:
+            return self._make_pipe(job, verifier)
         if stream is not None:
+            stream.on_room = job.poke
             return StreamDelivery(stream, verifier)
-        directory = spec.directory or config.output
-        link = Link.of(spec.url)
-        file = FileSink(directory, link, self._places, self._disk, config.on_conflict)
-        return FileDelivery(file, verifier, name=spec.name, restart=config.restart)
+        file = FileSink(
+            self._directory(spec),
+            Link.of(job.began),
+            self._places,
+            self._disk,
+            config.on_conflict,
+        )
+        restart = config.restart and job.is_new
+        return FileDelivery(file, verifier, name=spec.name, restart=restart)
+
+    def _make_pipe(self, job: Job, verifier: Verifier | None) -> PipeDelivery:
+        assert job.spec.command is not None
+        stream = StreamSink(self.config.buffer)
+        stream.on_room = job.poke
+        pipe = PipeDelivery(
+            stream,
+            verifier,
+            command=job.spec.command,
+            directory=self._directory(job.spec),
+            url=job.spec.url,
+            name=job.spec.name,
+        )
+        pipe.on_said = job.tell_said
+        return pipe
+
+    def _settle_in(self, job: Job, *, first: bool = False) -> None:
+        """Give it a place in the queue."""
+        for placed in self._queue.add(job.id, first=first):
+            self._touch(placed)
+
+    def _placed(self, spec: JobSpec) -> JobSpec:
+        """A queue that is saved knows no working directory."""
+        if self._store is None:
+            return spec
+        return replace(spec, directory=self._directory(spec).absolute())
+
+    def _directory(self, spec: JobSpec) -> Path:
+        return spec.directory or self.config.output
+
+    def _learn(self, job: Job) -> None:
+        for url in {job.began, job.spec.url}:
+            known = self._known.setdefault(url, [])
+            if job.id not in known:
+                known.append(job.id)
+
+    def _is_same(self, job: Job, spec: JobSpec) -> bool:
+        is_over = job.state in {JobState.DONE, JobState.CANCELLED}
+        ours = job.spec
+        return (
+            not is_over
+            and spec.url in {ours.url, job.began}
+            and (spec.name, spec.command) == (ours.name, ours.command)
+            and self._directory(spec).absolute() == self._directory(ours).absolute()
+        )
 
     def _window_of(self, host: str) -> Window:
         if host not in self._windows:
@@ -331,52 +489,82 @@ class Engine:
     def _count(self, size: int) -> None:
         self._meter.add(size, monotonic())
 
-    def _admit(self) -> None:
-        """Start waiting jobs, first come first served, while lanes are free."""
-        while self._waiting and self._may_admit(self._waiting[0]):
-            self._start(self._waiting.popleft())
+    def _dismiss(self, job: Job, *, delete: bool = False) -> None:
+        """End it, and let go of what it holds."""
+        was_over = job.state.is_final
+        if job.may_become(JobState.CANCELLED):
+            job.cancel()
+            self._touch(job.id)
+            if not was_over:
+                self._crew.stop(job)
+        before = self._crew.run_of(job)
+        rested = before is None and not (was_over or job.is_untouched)
+        if delete or rested:
+            self._crew.start(job, self._let_go(job, before, delete=delete))
 
-    def _may_admit(self, job: Job) -> bool:
-        if job.id in self._tasks:
-            return False  # paused and resumed before it stood still
-        busy = sum(
-            not self._jobs[id_].milestones.received.is_set() for id_ in self._tasks
-        )
-        most = self.config.jobs or MOST_JOBS
-        if busy >= most or not busy:
-            return not busy
-        window = self._window_of(job.host)
-        typed = self.config.jobs is not None
-        return typed or busy < window.size > window.flying
+    async def _let_go(self, job: Job, before: Run | None, *, delete: bool) -> None:
+        """After whatever is still under way under its number."""
+        if before is not None:
+            await asyncio.wait([before.task])
+        await job.close()
+        if not delete:
+            return
+        text = "removed, and what there was of it"
+        try:
+            await job.delete()
+        except LocalError as error:
+            text = f"removed, but not what there is of it: {error}"
+        self._emit(job.id, EventKind.REMOVED, f"{job.name}: {text}")
 
-    def _start(self, job: Job) -> None:
-        task = self._group.create_task(job.run(), name=f"job {job.id}")
-        self._tasks[job.id] = task
-        task.add_done_callback(lambda _: self._ended(job))
+    # -- what is saved -------------------------------------------------------
 
-    def _ended(self, job: Job) -> None:
-        del self._tasks[job.id]
-        self._admit()
+    def _restore(self, jobs: Iterable[Saved]) -> None:
+        """Take up the queue where the last run of the program left it."""
+        for saved in jobs:
+            self._make_job(saved.spec, past=saved)
+        self._crew.admit()
 
-    def _take_from_queue(self, job: JobId) -> None:
-        if job in self._tasks:
-            self._tasks[job].cancel()
-        elif self._jobs[job] in self._waiting:
-            self._waiting.remove(self._jobs[job])
+    def _touch(self, job: JobId) -> None:
+        """It has changed: what was seen of it, or saved, holds no more."""
+        self._briefs.pop(job, None)
+        if self._saver is not None:
+            self._saver.touch(job)
+
+    def _to_save(self, job: JobId) -> Saved | None:
+        """What is to be written of a job; nothing where it is no more."""
+        if job not in self._jobs:
+            return None
+        return saved_of(self._jobs[job], self._queue.rank(job))
+
+    async def _write_down(self) -> None:
+        if self._saver is not None:
+            await self._saver.flush(BEFORE_A_COMMAND)
+
+    def _tell(self, text: str) -> None:
+        self._emit(NOBODY, EventKind.UNSAVED, text)
 
     async def _tick(self) -> None:
         heartbeat = Heartbeat(Moment.now())
+        saved_at = monotonic()
         while True:
             await asyncio.sleep(TICK)
             now = monotonic()
             if (slept := heartbeat.beat(Moment.now())) is not None:
-                for job_id in self._tasks:
-                    self._jobs[job_id].wake(slept)
+                for run in self._crew:
+                    run.job.wake(slept)
             for window in self._windows.values():
                 window.judge(now)
-            for job_id in self._tasks:
-                self._jobs[job_id].tick()
-            self._admit()
+            for run in self._crew:
+                run.job.tick()
+            if now - saved_at >= SAVE_EVERY:
+                saved_at = now
+                self._save_progress()
+            self._crew.admit()
+
+    def _save_progress(self) -> None:
+        for run in self._crew:
+            if run.job.state.is_live:
+                self._touch(run.job.id)
 
 
 def _check(spec: JobSpec) -> None:
@@ -386,9 +574,10 @@ def _check(spec: JobSpec) -> None:
         check_header(header)
     if spec.name is not None and not sanitise(spec.name):
         raise UsageError(f"not a file name: {spec.name!r}")
+    if spec.command is not None and (not spec.command.strip() or "\0" in spec.command):
+        raise UsageError(f"not a command: {spec.command!r}")
 
 
-async def _joined(job: Job) -> AsyncIterator[bytes]:
-    async with aclosing(job.batches()) as batches:
-        async for batch in batches:
-            yield b"".join(piece for block in batch for piece in block.buffers)
+def _whereabouts(spec: JobSpec) -> tuple[str, Path | None, str | None, str | None]:
+    """By which what is on disk is found."""
+    return spec.url, spec.directory, spec.name, spec.command

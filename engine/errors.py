@@ -46,6 +46,10 @@ class LocalError(HydraError):
     """Our own machine is in the way: no space, no permission, not a directory."""
 
 
+class QueueHeldError(LocalError):
+    """Another run of the program has the saved queue; nothing is wrong with it."""
+
+
 class CommandError(LocalError):
     """The command that a job's bytes went into failed."""
 

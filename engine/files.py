@@ -25,7 +25,14 @@ from engine.disk import Disk, flush, lacking, reserve
 from engine.errors import LocalError
 from engine.journal import Link, Record
 from engine.model import Block, Digest, OnConflict, RemoteFile
-from engine.places import Places, drop_set_aside, is_free, part_of, set_aside
+from engine.places import (
+    Places,
+    drop_set_aside,
+    is_free,
+    part_of,
+    readable,
+    set_aside,
+)
 from engine.plan import OPEN_END
 from engine.ranges import ByteRange, RangeSet
 from engine.sinks import MOST_BUFFERS, SAMPLE, after
@@ -62,7 +69,7 @@ class FileSink:
         self._fd: int | None = None
         self._small: list[Block] | None = None
         self._running: set[Future[Any]] = set()
-        self._reserving: Future[Any] = _nothing()
+        self._reserving: Future[Any] | None = None
         """Runs beside the first writes: on some file systems it takes a while."""
 
     @property
@@ -161,11 +168,18 @@ class FileSink:
     async def checkpoint(self, done: RangeSet, remote: RemoteFile) -> None:
         """Make what is in `done` durable, and only then write that down."""
         covered = tuple(done)
-        await self._result(self._reserving)
+        if self._reserving is not None:
+            await self._result(self._reserving)
         if self._small is not None:
             await self._settle()
             await self._spill(remote)
         await self._hop(self._sync, covered, remote)
+
+    async def rest(self, done: RangeSet, remote: RemoteFile) -> None:
+        """The last checkpoint, unless what still runs makes it whole."""
+        await self._settle()
+        if self.is_writable:
+            await self.checkpoint(done, remote)
 
     # -- at the end ----------------------------------------------------------
 
@@ -182,6 +196,13 @@ class FileSink:
         """The bytes are wrong: keep them for inspection, as `NAME.part.bad`."""
         await self._settle()
         await self._hop(self._rename_bad)
+
+    async def delete(self, target: Path) -> None:
+        """Leave nothing that is not whole of what was made for a target, if it is ours.
+
+        It must be closed. Raises LocalError.
+        """
+        await self._hop(self._delete, target)
 
     @property
     def is_open(self) -> bool:
@@ -285,6 +306,22 @@ class FileSink:
             self._take_back()
             raise
 
+    def _delete(self, target: Path) -> None:
+        if not self._places.claim(target):
+            return  # another job has come to make a file of that name
+        self.target, self._is_claimed = target, True
+        try:
+            record = readable(self.part)
+            if record.link.url == self._link.url if record else is_free(self.part):
+                with suppress(FileNotFoundError):
+                    self._fd = self._locked(os.O_RDWR)
+                    self.part.unlink()
+                journal.path_of(self.part).unlink(missing_ok=True)
+                drop_set_aside(target)
+                bad_of(self.part).unlink(missing_ok=True)
+        finally:
+            self._close()
+
     def _new_part(self) -> int:
         """A part of our own, empty; under another name if this one is gone."""
         assert self.target is not None
@@ -377,7 +414,7 @@ class FileSink:
 
     def _rename_bad(self) -> None:
         self._write_small()
-        self.part.rename(self.part.with_name(self.part.name + ".bad"))
+        self.part.rename(bad_of(self.part))
         journal.path_of(self.part).unlink(missing_ok=True)
         self._close()
 
@@ -403,11 +440,9 @@ class FileSink:
             self._places.give_back(self.target)
 
 
-def _nothing() -> Future[Any]:
-    """What is done already."""
-    done: Future[Any] = Future()
-    done.set_result(None)
-    return done
+def bad_of(part: Path) -> Path:
+    """Where wrong bytes are kept."""
+    return part.with_name(part.name + ".bad")
 
 
 def _is_at(fd: int, path: Path) -> bool:

@@ -5,19 +5,24 @@ changes, and a move that is not in the table raises and changes nothing. Pausing
 cancels the running task from outside: plan and delivery stay, and running again
 goes on from them.
 
+Thousands may rest in the queue: what only a job at work needs is made when it is
+first needed.
+
 A job begins at most three times: anew, with what an earlier run left, or, once,
 with another version of a file that changed under it.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 from time import monotonic
 
 from humanize import naturalsize
 
+from engine.bottleneck import Signs, Tally
 from engine.config import Config
 from engine.delivery import Delivery, First, StreamDelivery
 from engine.errors import (
@@ -26,7 +31,9 @@ from engine.errors import (
     HydraError,
 )
 from engine.journal import Link
+from engine.life import MOVES, Milestones
 from engine.limiter import Limiter
+from engine.masking import mask
 from engine.meter import Meter
 from engine.model import (
     Block,
@@ -35,6 +42,7 @@ from engine.model import (
     JobSpec,
     JobState,
     RemoteFile,
+    SourceSnapshot,
     WindowChange,
 )
 from engine.naming import name_for
@@ -42,7 +50,6 @@ from engine.opening import Opened, Opening
 from engine.patience import Patience
 from engine.plan import Plan
 from engine.ranges import ByteRange
-from engine.renewal import fresh_url
 from engine.sizes import (
     HASHED_SEGMENT,
     LARGEST_SEGMENT,
@@ -51,40 +58,20 @@ from engine.sizes import (
     Sizes,
     StreamSizes,
 )
-from engine.source import Source, mask
+from engine.source import Source
+from engine.store import Saved
+from engine.trail import Trail
 from engine.transfer import Transfer
 from engine.window import Window
 
 MANY_LANES = 16
 """How many a stream's buffer is divided among, where nobody typed a number."""
 
-_S = JobState
-MOVES: dict[JobState, frozenset[JobState]] = {
-    _S.QUEUED: frozenset({_S.PROBING, _S.PAUSED, _S.CANCELLED}),
-    _S.PROBING: frozenset({_S.RUNNING, _S.PAUSED, _S.FAILED, _S.EXPIRED, _S.CANCELLED}),
-    _S.RUNNING: frozenset(
-        {_S.PROBING, _S.VERIFYING, _S.PAUSED, _S.FAILED, _S.EXPIRED, _S.CANCELLED}
-    ),
-    _S.VERIFYING: frozenset({_S.DONE, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
-    _S.PAUSED: frozenset({_S.QUEUED, _S.CANCELLED}),
-    _S.EXPIRED: frozenset({_S.QUEUED, _S.CANCELLED}),
-    _S.DONE: frozenset(),
-    _S.FAILED: frozenset(),
-    _S.CANCELLED: frozenset(),
-}
-
 Emit = Callable[[JobId, EventKind, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Milestones:
-    """What others wait for; each is set at the latest when the job is over."""
-
-    probed: asyncio.Event = field(default_factory=asyncio.Event)
-    """The name is known."""
-    received: asyncio.Event = field(default_factory=asyncio.Event)
-    """Every byte is here."""
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
+async def _keep_nothing() -> None:
+    """Stands where no queue is saved."""
 
 
 class Job:
@@ -99,64 +86,144 @@ class Job:
         make_source: Callable[[str], Source],
         limiter: Limiter,
         window_of: Callable[[str], Window],
-        delivery: Delivery,
+        make_delivery: Callable[[Job], Delivery],
         emit: Emit,
         count: Callable[[int], None],
         on_received: Callable[[], None],
+        write_down: Callable[[], Awaitable[None]] = _keep_nothing,
+        past: Saved | None = None,
     ) -> None:
         self.id = id
         self.spec = spec
-        self.state = JobState.QUEUED
+        self.state = past.state if past else JobState.QUEUED
         self.error: BaseException | None = None
-        self.verdict = ""
+        self.verdict = past.verdict if past else ""
         self.threads = spec.threads or config.threads
         self.limiter = limiter
-        self.delivery = delivery
-        self.milestones = Milestones()
+        self.has_begun = False
+        """Whether the command that gets its bytes may have been started."""
         self._config = config
-        self._make_source = make_source
-        self._source = make_source(spec.url)
+        self._past = past
+        self._known = (past.size, past.done) if past else (None, 0)
+        """Size, and how much of it is here, for as long as no server was asked."""
+        self._trail = Trail(
+            past.began if past else spec.url, spec.url, make_source, config.url_command
+        )
+        self._make_delivery = make_delivery
+        self._write_down = write_down
         self._window_of = window_of
         self._emit = emit
         self._count = count
         self._on_received = on_received
         self.remote: RemoteFile | None = None
-        self.plan = Plan(None)
         self.transfer: Transfer | None = None
         self.window: Window | None = None
         self._patience: Patience | None = None
         self._told: WindowChange | None = None
         self.meter = Meter(monotonic())
         self._denied_before, self._looked_at = 0, monotonic()
-        self.throttled = self._has_changed = self._has_new_link = False
-        self._renewed_at: int | None = None
-        """How much was here when the last fresh link was asked for."""
-        self._emit(self.id, EventKind.QUEUED, self.name)
+        self.throttled = self._has_changed = False
+        self._present()
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.state} {self.name}: {self.plan}>"
 
+    # -- what is made when it is needed -----------------------------------------
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        made = self._make_delivery(self)
+        if self.state is JobState.CANCELLED:
+            made.end(HydraError("cancelled"))
+        return made
+
+    @cached_property
+    def plan(self) -> Plan:
+        return Plan(None)
+
+    @cached_property
+    def tally(self) -> Tally:
+        return Tally()
+
+    @cached_property
+    def milestones(self) -> Milestones:
+        made = Milestones()
+        if self._past is not None and self._past.state.is_final:
+            made.finish()
+        return made
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of an earlier attempt can be here that is its own."""
+        return self._past is None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it has never been at work, and so holds nothing."""
+        return "delivery" not in self.__dict__
+
+    # -- what may be known of it ------------------------------------------------
+
     @property
     def name(self) -> str:
         """As typed, or as the server named it, or as the URL looks."""
-        file = self.delivery.file
-        if file is not None and file.target is not None:
-            return file.target.name
+        target, past = self._target, self._past
+        if target is not None:
+            return target.name
+        if past is not None and past.target:
+            return past.name
         if self.spec.name:
             return self.spec.name
         if self.remote is not None:
             return self.remote.name
-        return name_for(None, self.spec.url)
+        return past.name if past and past.name else name_for(None, self.began)
+
+    @property
+    def target(self) -> str:
+        """Where the file is, or will be, as far as that is known."""
+        if self._target is not None:
+            return str(self._target)
+        return self._past.target if self._past else ""
+
+    @property
+    def size(self) -> int | None:
+        return self.remote.size if self.remote else self._known[0]
+
+    @property
+    def here(self) -> int:
+        """How many bytes of it there are."""
+        return self.plan.done.total if self.remote else self._known[1]
+
+    @property
+    def is_streaming(self) -> bool:
+        if self.is_untouched and not self.state.is_live:
+            return self.spec.command is not None
+        return self.delivery.stream is not None
+
+    @property
+    def began(self) -> str:
+        """The URL by which what is on disk is known."""
+        return self._trail.began
 
     @property
     def host(self) -> str:
         """Where its next request goes."""
-        return self._source.host
+        return self._trail.source.host
 
     @property
     def url(self) -> str:
         """As people may see it."""
         return mask(self.spec.url)
+
+    @property
+    def _target(self) -> Path | None:
+        file = None if self.is_untouched else self.delivery.file
+        return file.target if file is not None else None
+
+    @property
+    def told(self) -> SourceSnapshot | None:
+        """What its first answer said of itself."""
+        return self._trail.source.told
 
     # -- what others may do to it ---------------------------------------------
 
@@ -175,16 +242,16 @@ class Job:
         self._move(JobState.QUEUED)
         self._follow(url)
         self.error, self.verdict = None, ""
-        self.milestones.finished.clear()
-        self.milestones.received.clear()
+        self.milestones.withdraw()
         self._emit(self.id, EventKind.RESUMED, "has a fresh link")
 
     def cancel(self) -> None:
         """Give up for good; the caller cancels the task."""
         self._move(JobState.CANCELLED)
-        self.delivery.end(HydraError("cancelled"))
+        if not self.is_untouched:
+            self.delivery.end(HydraError("cancelled"))
         self.discard()
-        self._finish()
+        self.milestones.finish()
 
     def may_become(self, state: JobState) -> bool:
         """Whether that is a legal move; what has a verdict cannot be stopped any more."""
@@ -197,8 +264,14 @@ class Job:
         if self.window is not None:
             self.window.resize(self.threads, threads, monotonic())
         self.threads = threads
+        self.spec = replace(self.spec, threads=threads)
         if self.transfer is not None:
             self.transfer.set_threads(threads)
+
+    def set_limit(self, rate: float | None) -> None:
+        """Most bytes per second of its own, from now on."""
+        self.limiter.rate = rate
+        self.spec = replace(self.spec, limit=rate)
 
     def tick(self) -> None:
         """Look up: time has passed, and something may have been limiting."""
@@ -213,8 +286,20 @@ class Job:
             if self._patience and (self.throttled or self.transfer.is_held_back):
                 self._patience.excuse(now - self._looked_at)
         self._looked_at = now
+        self.tally.look(self._signs(now), now)
         self._tell_window()
         self.poke()
+
+    def _signs(self, now: float) -> Signs:
+        """What one look finds of what limits it."""
+        seen = self.transfer.signs(now) if self.transfer is not None else Signs()
+        buffer = self.delivery.stream.buffer if self.delivery.stream else None
+        return replace(
+            seen,
+            is_reader_busy=buffer is not None
+            and (buffer.is_ready or buffer.front > buffer.cursor),
+            is_closed=self.window is not None and self.window.closed_for(now) > 0,
+        )
 
     def wake(self, slept: float) -> None:
         """The machine has slept for that long: nobody is to blame for the silence."""
@@ -239,6 +324,10 @@ class Job:
         if self.transfer is not None:
             self.transfer.poke()
 
+    def tell_said(self, line: str) -> None:
+        """The command that gets its bytes printed a line."""
+        self._emit(self.id, EventKind.SAID, f"{self.name}: {line}")
+
     # -- the life of a job ----------------------------------------------------
 
     async def run(self) -> None:
@@ -255,11 +344,21 @@ class Job:
 
     async def close(self) -> None:
         """Let go of the file; what there is of it stays."""
-        await self.delivery.close()
+        if not self.is_untouched:
+            await self.delivery.close()
+
+    async def delete(self) -> None:
+        """Leave nothing of it but a file that is whole; it must be closed.
+
+        Raises LocalError.
+        """
+        file, target = self.delivery.file, self.target
+        if file is not None and target and self.state is not JobState.DONE:
+            await file.delete(Path(target))
 
     def discard(self) -> None:
         """Forget what a reader who has left will not read."""
-        if self.delivery.stream is not None:
+        if not self.is_untouched and self.delivery.stream is not None:
             self.delivery.stream.discard()
 
     @property
@@ -289,6 +388,7 @@ class Job:
         if self.state not in {JobState.PAUSED, JobState.QUEUED}:
             await self.close()
         if self.state is JobState.EXPIRED:
+            self._known = self.size, self.here
             self.remote = None  # the next link finds what is there
 
     async def _download(self) -> None:
@@ -318,26 +418,25 @@ class Job:
             await self.delivery.finish(self.plan, remote)
         self._move(JobState.DONE)
         self._emit(self.id, EventKind.DONE, f"{self.name}: {self.verdict}")
-        self._finish()
+        self.milestones.finish()
 
     async def _begin(self) -> tuple[RemoteFile, First | None]:
         """Learn what there is to fetch; the first of it may already flow."""
-        if self.remote is not None and not self._has_new_link:
+        if self.remote is not None and not self._trail.is_fresh:
             return self.remote, None
         self._patience = self._new_patience()
-        link, least = Link.of(self.spec.url), self._sizes().least
         opening = Opening(
-            link=link,
+            link=Link.of(self.began),
             delivery=self.delivery,
-            source=self._source,
+            source=self._trail.source,
             patience=self._patience,
             join=self._join,
-            least=least,
+            least=self._sizes().least,
         )
         is_new = self.remote is None
         opened = await opening.open(self.remote, self.plan)
         self.remote, self.plan = opened.remote, opened.plan
-        self._has_new_link = False
+        self._trail.is_fresh = False
         self._tell_opened(opened, is_new=is_new)
         self.milestones.probed.set()
         return opened.remote, opened.first
@@ -360,23 +459,22 @@ class Job:
         self._leave_transfer()
         self._emit(self.id, EventKind.CHANGED, f"{self.name}: {change}; begins again")
         await self.delivery.begin_again()
-        self.remote = None
+        self.remote, self._known = None, (None, 0)
         self.plan = Plan(None)
         self._follow(self.spec.url)
 
     async def _renew(self, expired: ExpiredError) -> None:
         """Ask the user's command for a fresh link, if the last one brought anything."""
-        command = self._config.url_command
-        if command is None or self._renewed_at == self.plan.done.total:
+        here = self.plan.done.total
+        if not self._trail.may_ask(here):
             raise expired
         self._leave_transfer()
         self._emit(self.id, EventKind.EXPIRED, f"{self.name}: {expired}")
-        self._renewed_at = self.plan.done.total
-        self._follow(await fresh_url(command, self.spec.url))
+        self._follow(await self._trail.ask(here))
 
     def _follow(self, url: str) -> None:
-        self._source = self._make_source(url)
-        self._has_new_link = True
+        self._trail.follow(url)
+        self.spec = replace(self.spec, url=url)
         if self.window is not None:
             self.window.reopen(monotonic())
 
@@ -393,6 +491,9 @@ class Job:
     async def _open(self, remote: RemoteFile, first: First | None) -> str:
         """Open the delivery; why there is nothing to fetch, if so."""
         try:
+            if self.spec.command is not None and not self.has_begun:
+                self.has_begun = True
+                await self._write_down()
             verdict = await self.delivery.open(remote)
         except BaseException:
             self._drop(first)
@@ -411,7 +512,7 @@ class Job:
         """Fetch what is missing; the file as it is known then."""
         self._patience = self._new_patience()
         self.transfer = transfer = Transfer(
-            source=self._source,
+            source=self._trail.source,
             remote=remote,
             plan=self.plan,
             sink=self.delivery.sink,
@@ -446,12 +547,16 @@ class Job:
         kind = EventKind.EXPIRED if expired else EventKind.FAILED
         self._emit(self.id, kind, f"{self.name}: {error}")
         self.delivery.end(error)
-        self._finish()
+        self.milestones.finish()
 
-    def _finish(self) -> None:
-        self.milestones.probed.set()
-        self.milestones.received.set()
-        self.milestones.finished.set()
+    def _present(self) -> None:
+        """A new one is told; of the error of an earlier one only the verdict is known."""
+        if self._past is None:
+            self._emit(self.id, EventKind.QUEUED, self.name)
+        elif self.state in {JobState.FAILED, JobState.EXPIRED}:
+            kind = ExpiredError if self.state is JobState.EXPIRED else HydraError
+            self.error = error = kind(self.verdict)
+            error.about = self.url
 
     def _move(self, state: JobState) -> None:
         if not self.may_become(state):
@@ -460,7 +565,7 @@ class Job:
 
     def _join(self) -> Window:
         """Be counted in the window of the host that the next request goes to."""
-        window = self._window_of(self._source.host)
+        window = self._window_of(self.host)
         if window is not self.window:
             if self.window is not None:
                 self.window.part(self.threads)

@@ -1,7 +1,8 @@
 """A job as a level: what the outside may see of it, frozen, made when asked for.
 
-A queue of hundreds is looked at many times a second, so only the job on the
-screen is looked at in detail: its lanes, pieces, window, front and hash.
+A queue of thousands is looked at many times a second, so only the job on the
+screen is looked at in detail: its lanes, pieces, window, front and hash. What is
+written down for the next start is a look as well.
 """
 
 from __future__ import annotations
@@ -10,32 +11,63 @@ from dataclasses import replace
 from time import monotonic
 
 from engine.job import Job
-from engine.model import Bottleneck, FrontSnapshot, JobSnapshot
+from engine.model import Bottleneck, FrontSnapshot, JobSnapshot, JobState
+from engine.piping import PipeDelivery
+from engine.store import Saved
+
+INTERRUPTED = "interrupted; its command is not begun again by itself"
 
 
 def snapshot_of(job: Job, *, detailed: bool) -> JobSnapshot:
     """The job now."""
-    remote, file = job.remote, job.delivery.file
     brief = JobSnapshot(
         id=job.id,
         name=job.name,
         url=job.url,
         state=job.state,
-        size=remote.size if remote else None,
-        done=job.plan.done.total if remote else 0,
+        size=job.size,
+        done=job.here,
         rate=job.meter.rate(monotonic()) if job.state.is_live else 0.0,
         lane_count=len(job.transfer.lanes) if job.transfer else 0,
         threads=job.threads,
         limit=job.spec.limit,
-        streaming=job.delivery.stream is not None,
+        streaming=job.is_streaming,
         verdict=job.verdict,
-        target=str(file.target) if file and file.target else "",
+        target=job.target,
+        command=job.spec.command or "",
+        bottleneck=job.tally.word if job.state.is_live else Bottleneck.NETWORK,
     )
     return _with_details(job, brief) if detailed else brief
 
 
+def saved_of(job: Job, rank: float) -> Saved:
+    """The job as it will be when the program starts again, whatever ends it now."""
+    state, verdict = _afterwards(job)
+    return Saved(
+        id=job.id,
+        rank=rank,
+        spec=job.spec,
+        began=job.began,
+        state=state,
+        name=job.name,
+        size=job.size,
+        done=job.here,
+        verdict=verdict,
+        target=job.target,
+    )
+
+
+def _afterwards(job: Job) -> tuple[JobState, str]:
+    if job.state.is_final:
+        return job.state, job.verdict
+    if job.has_begun:
+        return JobState.FAILED, INTERRUPTED
+    rests = job.state is JobState.PAUSED
+    return JobState.PAUSED if rests else JobState.QUEUED, ""
+
+
 def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
-    now, verifier = monotonic(), job.delivery.verifier
+    now, delivery, verifier = monotonic(), job.delivery, job.delivery.verifier
     lanes = sorted(job.transfer.lanes.items()) if job.transfer else ()
     return replace(
         brief,
@@ -44,7 +76,8 @@ def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
         window=job.window.snapshot() if job.window else None,
         front=_front(job),
         hash=verifier.snapshot() if verifier else None,
-        bottleneck=_bottleneck(job),
+        source=job.told,
+        piped=delivery.snapshot() if isinstance(delivery, PipeDelivery) else None,
     )
 
 
@@ -60,15 +93,3 @@ def _front(job: Job) -> FrontSnapshot:
         capacity=None if buffer is None else buffer.capacity,
         hole_lane=job.transfer.hole_lane(front) if job.transfer else None,
     )
-
-
-def _bottleneck(job: Job) -> Bottleneck:
-    """What the job waits for most."""
-    if job.throttled:
-        return Bottleneck.THROTTLE
-    stream, transfer = job.delivery.stream, job.transfer
-    if stream is not None and transfer is not None and transfer.is_at_horizon:
-        return Bottleneck.READER if stream.buffer.is_ready else Bottleneck.HEAD
-    if transfer is not None and transfer.waits_for_sink:
-        return Bottleneck.DISK if stream is None else Bottleneck.READER
-    return Bottleneck.NETWORK

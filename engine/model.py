@@ -319,6 +319,8 @@ class EventKind(StrEnum):
     SAID = "said"
     """A line of output of the command that gets its bytes."""
     REMOVED = "removed"
+    UNSAVED = "unsaved"
+    """The queue cannot be written down, or can be again; of no job, its number is 0."""
 
 
 @dataclass(frozen=True, slots=True)

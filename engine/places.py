@@ -99,7 +99,7 @@ class Places:
                 (record.link.query != link.query, target)
                 for target in self._index(directory).get(link.url, ())
                 if target not in self._taken
-                and (record := _readable(part_of(target))) is not None
+                and (record := readable(part_of(target))) is not None
                 and record.link.url == link.url
                 and name in {None, record.name}
             ]
@@ -109,12 +109,19 @@ class Places:
             self._taken.add(target)
             return target
 
+    def claim(self, target: Path) -> bool:
+        """Take a target that is known, unless another job has it."""
+        with self._lock:
+            is_free_now = target not in self._taken
+            self._taken.add(target)
+            return is_free_now
+
     def give_back(self, target: Path) -> None:
         """The target is not ours any more; what is left of it can be found."""
         with self._lock:
             self._taken.discard(target)
             index = self._left.get(target.parent)
-            record = _readable(part_of(target)) if index is not None else None
+            record = readable(part_of(target)) if index is not None else None
             if index is not None and record is not None:
                 known = index.setdefault(record.link.url, [])
                 if target not in known:
@@ -193,13 +200,14 @@ def _journals(directory: Path) -> dict[str, list[Path]]:
         for name in sorted(entry.name for entry in entries):
             if name.endswith(ending):
                 target = directory / name.removesuffix(ending)
-                record = _readable(part_of(target))
+                record = readable(part_of(target))
                 if record is not None:
                     found[record.link.url].append(target)
     return found
 
 
-def _readable(part: Path) -> Record | None:
+def readable(part: Path) -> Record | None:
+    """What the journal of a partial says, where that can be read."""
     try:
         return journal.load(journal.path_of(part))
     except (DamagedError, NewerError):

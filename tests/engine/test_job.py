@@ -17,7 +17,7 @@ import pytest
 
 from engine.config import Config
 from engine.delivery import FileDelivery, StreamDelivery
-from engine.disk import Disk
+from engine.disk import Disk, flush
 from engine.errors import (
     ChangedError,
     ExpiredError,
@@ -27,13 +27,15 @@ from engine.errors import (
     RefusedError,
 )
 from engine.files import FileSink
-from engine.job import MOVES, Job
+from engine.job import Job
 from engine.journal import Link
+from engine.life import MOVES
 from engine.limiter import Limiter
 from engine.model import Digest, EventKind, JobId, JobSpec, JobState
 from engine.places import Places
 from engine.sinks import StreamSink
 from engine.source import Source
+from engine.store import Saved
 from engine.testing import Content, Origin, Request, Resource, Script, Stall, Status
 from engine.transport import Transport
 from engine.verify import Verifier
@@ -69,6 +71,7 @@ class World:
         *,
         stream: StreamSink | None = None,
         config: dict[str, Any] | None = None,
+        past: Saved | None = None,
         **settings: Any,
     ) -> Job:
         spec = JobSpec(url, **settings)
@@ -83,10 +86,11 @@ class World:
             make_source=lambda url: Source(self.door, limiter, url),
             limiter=limiter,
             window_of=self.window,
-            delivery=self.delivery(spec, told, stream),
+            make_delivery=lambda _: self.delivery(spec, told, stream),
             emit=self.emit,
             count=self.count,
             on_received=self.admit,
+            past=past,
         )
 
     def delivery(
@@ -480,6 +484,70 @@ async def test_a_cancelled_stream_tells_its_reader(world: World) -> None:
     job.cancel()
     with pytest.raises(HydraError, match="cancelled"):
         await _read(job, bytearray())
+
+
+async def test_a_job_may_be_ended_while_it_gets_its_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on its way to the disk ends first: then nothing is left to write down."""
+    gate, waiting = Gate(), Gate()
+
+    def patient(descriptor: int) -> None:
+        waiting.set()
+        gate.wait()
+        flush(descriptor)
+
+    monkeypatch.setattr("engine.files.flush", patient)
+    async with serving() as origin:
+        job = world.job(origin.url("/file"))
+        async with running(job) as task:
+            await until(waiting.is_set)
+            assert job.state is JobState.VERIFYING
+            task.cancel()
+            await asyncio.sleep(0.05)  # time to do what must not be done
+            gate.set()
+    assert world.content() == {"file": FILE.read()}
+
+
+async def test_a_job_of_an_earlier_run_is_as_it_was(world: World) -> None:
+    """What is known of it is shown, until a server has been asked."""
+    past = Saved(
+        id=1,
+        rank=0.0,
+        spec=JobSpec("http://127.0.0.1/file?sig=2"),
+        began="http://127.0.0.1/file?sig=1",
+        state=JobState.EXPIRED,
+        name="file (2)",
+        size=100,
+        done=60,
+        verdict="HTTP 403",
+        target="/out/file (2)",
+    )
+    job = world.job(past.spec.url, past=past)
+    assert world.told == []
+    assert (job.name, job.target) == ("file (2)", "/out/file (2)")
+    assert (job.size, job.here, job.verdict) == (100, 60, "HTTP 403")
+    assert isinstance(job.error, ExpiredError)
+    assert job.began == "http://127.0.0.1/file?sig=1"
+    assert job.milestones.finished.is_set()
+    assert job.is_untouched
+    job.renew("http://127.0.0.1/file?sig=3")
+    assert not job.milestones.finished.is_set()
+    assert job.began == "http://127.0.0.1/file?sig=1"
+    assert job.spec.url == "http://127.0.0.1/file?sig=3"
+
+
+async def test_a_job_at_rest_holds_nothing(world: World) -> None:
+    """Thousands may rest: none of them has a file, a source or a plan yet."""
+    job = world.job("http://127.0.0.1/file")
+    job.pause()
+    job.set_threads(3)
+    job.set_limit(5e4)
+    job.resume()
+    job.cancel()
+    await job.close()
+    assert job.is_untouched
+    assert job.spec == JobSpec("http://127.0.0.1/file", threads=3, limit=5e4)
 
 
 # -- what a tick tells -----------------------------------------------------------

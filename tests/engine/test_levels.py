@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 
 import pytest
 
+from engine.bottleneck import QUORUM, Signs
 from engine.config import Config
 from engine.delivery import Delivery, FileDelivery, StreamDelivery
 from engine.disk import Disk
@@ -22,10 +25,12 @@ from engine.model import (
     Digest,
     FrontSnapshot,
     HashSnapshot,
+    Hop,
     JobSpec,
     JobState,
     LaneState,
     RemoteFile,
+    SourceSnapshot,
 )
 from engine.places import Places
 from engine.plan import Plan, Segment
@@ -33,7 +38,7 @@ from engine.ranges import ByteRange
 from engine.sinks import StreamSink
 from engine.source import Source
 from engine.transfer import Transfer
-from engine.transport import Transport
+from engine.transport import Headers, Response, Transport
 from engine.verify import Verifier
 from engine.window import Window
 
@@ -43,13 +48,18 @@ SIZE = 1000
 
 
 class Flight:
-    """A transfer as it is seen: its lanes, and what it waits for."""
+    """A transfer as it is seen: its lanes, and what a look at it finds."""
 
     def __init__(self, *segments: Segment) -> None:
         self.lanes = {segment.lane: Lane(segment, 0.0) for segment in segments}
         self.segments = segments
-        self.is_at_horizon = False
-        self.waits_for_sink = False
+        self.seen = Signs()
+
+    def signs(self, _now: float) -> Signs:
+        return self.seen
+
+    def poke(self) -> None:
+        """Nobody waits for it."""
 
     def hole_lane(self, front: int) -> int | None:
         for segment in self.segments:
@@ -78,7 +88,7 @@ def job(
         make_source=lambda url: Source(cast(Transport, None), limiter, url),
         limiter=limiter,
         window_of=lambda host: Window(host, 0.0),
-        delivery=to(stream, verifier),
+        make_delivery=lambda _: to(stream, verifier),
         emit=lambda *_: None,
         count=lambda _: None,
         on_received=lambda: None,
@@ -262,45 +272,122 @@ def test_the_digest_is_seen_from_the_beginning() -> None:
     )
 
 
+# -- where its bytes come from ---------------------------------------------------
+
+
+class Head:
+    """The head of an answer."""
+
+    status = 206
+    url = "https://cdn.example/file.bin?sig=secret"
+
+    def __init__(self, *lines: str) -> None:
+        self.headers = Headers()
+        for line in lines:
+            self.headers.add(line.encode())
+
+
+def answered(job: Job, *lines: str) -> Job:
+    """The job once an answer was believed."""
+    job._trail.source.pin(cast(Response, Head(*lines)))
+    return job
+
+
+def test_before_an_answer_nobody_knows_where_bytes_come_from() -> None:
+    """A source is seen once it was believed."""
+    assert snapshot_of(job(), detailed=True).source is None
+
+
+def test_what_the_first_answer_told_is_seen() -> None:
+    """The way to it, its headers and what they mean; no secret is in it."""
+    known = answered(job(), "ETag: v1", "Content-Type: image/png", "Set-Cookie: secret")
+    source = snapshot_of(known, detailed=True).source
+    assert source == SourceSnapshot(
+        hops=(Hop(206, "https://cdn.example/file.bin?sig=***"),),
+        headers=(
+            ("etag", "v1"),
+            ("content-type", "image/png"),
+            ("set-cookie", "***"),
+        ),
+        ranges=True,
+        etag="v1",
+        media_type="image/png",
+    )
+    assert snapshot_of(known, detailed=False).source is None
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_it_is_seen_in_every_state(state: JobState) -> None:
+    """Also of a job that is paused, has failed, expired, or is done."""
+    known = answered(job(), "ETag: v1")
+    known.state = state
+    source = snapshot_of(known, detailed=True).source
+    assert source is not None
+    assert source.etag == "v1"
+
+
 # -- what it waits for -----------------------------------------------------------
 
-BOTTLENECKS: list[tuple[set[str], Bottleneck]] = [
-    (set(), Bottleneck.NETWORK),
-    ({"ready"}, Bottleneck.NETWORK),
-    ({"at horizon"}, Bottleneck.HEAD),
-    ({"at horizon", "ready"}, Bottleneck.READER),
-    ({"storing"}, Bottleneck.READER),
-    ({"throttled"}, Bottleneck.THROTTLE),
-    ({"at horizon", "ready", "storing", "throttled"}, Bottleneck.THROTTLE),
+STREAMS: list[tuple[set[str], Signs, Bottleneck]] = [
+    (set(), Signs(), Bottleneck.NETWORK),
+    ({"ready"}, Signs(), Bottleneck.NETWORK),
+    (set(), Signs(is_at_horizon=True), Bottleneck.HEAD),
+    ({"ready"}, Signs(is_at_horizon=True), Bottleneck.READER),
+    ({"taken"}, Signs(is_at_horizon=True), Bottleneck.READER),
+    ({"taken", "released"}, Signs(is_at_horizon=True), Bottleneck.HEAD),
 ]
 
 
-@pytest.mark.parametrize(("signs", "bottleneck"), BOTTLENECKS)
-async def test_a_stream_waits_for(signs: set[str], bottleneck: Bottleneck) -> None:
-    """At the horizon it is the reader, where bytes wait for him, else the hole."""
-    sink = StreamSink(SIZE)
-    if "ready" in signs:
-        await sink.write(Block(0, (bytes(100),), 100))
-    streaming = probed(job(stream=sink))
-    flight = flying(streaming, 300)
-    flight.is_at_horizon = "at horizon" in signs
-    flight.waits_for_sink = "storing" in signs
-    streaming.throttled = "throttled" in signs
-    assert snapshot_of(streaming, detailed=True).bottleneck is bottleneck
+def looked_at(job: Job, seen: Signs) -> Job:
+    """The job after some looks that found this of its transfer."""
+    if job.transfer is not None:
+        cast(Flight, cast(object, job.transfer)).seen = seen
+    for _ in range(QUORUM):
+        job.tick()
+    return job
 
 
-@pytest.mark.parametrize(
-    ("storing", "throttled", "bottleneck"),
-    [
-        (False, False, Bottleneck.NETWORK),
-        (True, False, Bottleneck.DISK),
-        (True, True, Bottleneck.THROTTLE),
-    ],
-)
-def test_a_file_waits_for(
-    running: Job, *, storing: bool, throttled: bool, bottleneck: Bottleneck
+@pytest.mark.parametrize(("reader", "seen", "bottleneck"), STREAMS)
+async def test_a_reader_is_busy_while_it_has_bytes(
+    reader: set[str], seen: Signs, bottleneck: Bottleneck
 ) -> None:
-    """On disk it is the disk, while most lanes store; a limit goes before."""
-    cast(Flight, cast(object, running.transfer)).waits_for_sink = storing
-    running.throttled = throttled
-    assert snapshot_of(running, detailed=True).bottleneck is bottleneck
+    """At the horizon it is the reader, where bytes wait for him or are with him."""
+    sink = StreamSink(SIZE)
+    if reader:
+        await sink.write(Block(0, (bytes(100),), 100))
+    if "taken" in reader:
+        assert sink.buffer.take(100)
+    if "released" in reader:
+        sink.buffer.release(100)
+    streaming = probed(job(stream=sink))
+    flying(streaming, 300)
+    looked_at(streaming, replace(seen, lanes=1, in_order=True))
+    for detailed in (False, True):
+        assert snapshot_of(streaming, detailed=detailed).bottleneck is bottleneck
+
+
+def test_what_its_lanes_wait_for_is_seen(running: Job) -> None:
+    """Of a file in the same words."""
+    looked_at(running, Signs(lanes=3, storing=3))
+    assert snapshot_of(running, detailed=False).bottleneck is Bottleneck.DISK
+
+
+def test_a_host_that_wants_to_be_left_alone_is_the_limit() -> None:
+    """Before the first answer, too: nobody may ask."""
+    asking = job()
+    asking.state = JobState.PROBING
+    asking.window = Window("example.org", monotonic())
+    looked_at(asking, Signs())
+    assert snapshot_of(asking, detailed=False).bottleneck is Bottleneck.NETWORK
+    asking.window.close_until(monotonic() + 60)
+    looked_at(asking, Signs())
+    assert snapshot_of(asking, detailed=False).bottleneck is Bottleneck.SERVER
+
+
+def test_what_stands_still_waits_for_nothing(running: Job) -> None:
+    """What limited it last is not shown once it is over."""
+    looked_at(running, Signs(lanes=3, throttled=3))
+    for state in JobState:
+        running.state = state
+        seen = snapshot_of(running, detailed=True).bottleneck
+        assert (seen is Bottleneck.THROTTLE) is state.is_live

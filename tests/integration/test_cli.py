@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+import tomllib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from email.utils import formatdate
@@ -291,6 +292,105 @@ async def test_the_worst_code_wins(tmp_path: Path) -> None:
     assert len(mixed.err.splitlines()) == 2
     assert names(tmp_path / "download") == ["good"]
     assert (tmp_path / "download" / "good").read_bytes() == FILE.read()
+
+
+# -- what is set
+
+SET: dict[str, tuple[str, dict[str, str], str]] = {
+    "a value in the file": ("limit = 'fast'", {}, "config.toml, line 1: limit fast"),
+    "a key in the file": ("thread = 3", {}, "thread: .*did you mean threads"),
+    "a file that is no TOML": ("a = 1\nthreads", {}, "config.toml: .*line 2, column 8"),
+    "a value in the environment": (
+        "",
+        {"HYDRA_TUI_LIMIT": "fast"},
+        "HYDRA_TUI_LIMIT fast: a number",
+    ),
+    "a file that is not there": (
+        "",
+        {"HYDRA_TUI_CONFIG": "/no/such.toml"},
+        "HYDRA_TUI_CONFIG /no/such.toml: No such file",
+    ),
+}
+
+
+Settle = Callable[[str], Path]
+
+
+@pytest.fixture
+def settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settle:
+    """Writes our settings where the platform has them, and says where that is."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    path = tmp_path / "settings" / "hydra-tui" / "config.toml"
+    path.parent.mkdir(parents=True)
+
+    def write(text: str) -> Path:
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("case", SET)
+async def test_bad_settings_are_told_in_one_line(
+    settle: Settle, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """What is wrong in a layer ends with 2, says where, and nothing is started."""
+    text, environ, message = SET[case]
+    settle(text)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    async with Origin({"/file": Resource(FILE)}) as origin:
+        ran = await run("--stream", origin.url("/file"))
+        assert origin.requests == []
+    assert_one_line(ran, 2, message)
+
+
+async def test_settings_are_in_layers(
+    tmp_path: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Built-in, then the file, then the environment, then what was typed."""
+    settle("output_dir = 'file'\nquiet = true\nheader = ['X-A: 1']")
+    async with Origin({"/file": Resource(FILE)}) as origin:
+        url = origin.url("/file")
+        in_file = await run(url, cwd=tmp_path)
+        monkeypatch.setenv("HYDRA_TUI_OUTPUT", "variable")
+        in_variable = await run(url, cwd=tmp_path)
+        typed = await run("-o", "typed", url, cwd=tmp_path)
+    for ran, folder in (in_file, "file"), (in_variable, "variable"), (typed, "typed"):
+        assert ran == Ran(0, b"", "")
+        assert names(tmp_path / folder) == ["file"]
+    assert {request.headers["x-a"] for request in origin.requests} == {"1"}
+
+
+async def test_the_settings_are_printed(settle: Settle) -> None:
+    """`--print-config` prints every setting with where it is from, and starts nothing."""
+    path = settle("limit = '20M'\nheader = ['Cookie: hunter2']")
+    ran = await run("--print-config", "-t", "8", NOWHERE)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.decode().splitlines()
+    assert "threads = 8  # --threads" in lines
+    assert f'limit = "20M"  # {path}, line 1' in lines
+    assert "buffer = 64  # built-in" in lines
+    assert "hunter2" not in ran.out.decode()
+    assert tomllib.loads(ran.out.decode())["header"] == ["Cookie: ***"]
+
+
+async def test_printed_settings_are_a_file(tmp_path: Path, settle: Settle) -> None:
+    """What was printed can be given back with --config, and the old file plays no part."""
+    settle("limit = '20M'")
+    printed = await run("--print-config")
+    settle("nonsense")
+    (tmp_path / "copy.toml").write_bytes(printed.out)
+    again = await run("--config", "copy.toml", "--print-config", cwd=tmp_path)
+    assert again.code == 0
+    assert tomllib.loads(again.out.decode()) == tomllib.loads(printed.out.decode())
+
+
+async def test_nobody_reads_the_settings(settle: Settle) -> None:
+    """`--print-config` to a reader that left is silent, and ends with 141."""
+    with _broken("a reader that left") as out:
+        ran = await run("--print-config", stdout=out)
+    assert ran == Ran(141, b"", "")
 
 
 # -- what comes out

@@ -1,0 +1,121 @@
+"""Files one after the other to one reader, the next one already on its way.
+
+Two share the memory of one: what an earlier file still holds is charged to the
+next. When one fails nothing of the next is delivered, and whoever leaves early
+leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+
+from engine.errors import HydraError
+from engine.job import Job
+from engine.model import JobSpec
+from engine.sinks import FdWriter, StreamSink
+
+
+class Streams:
+    """Jobs for one reader, in the order of their specs.
+
+    `begin` makes a job and starts it, `dismiss` ends one, and `ended` returns when
+    nothing of it runs any more.
+    """
+
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        buffer: int,
+        *,
+        begin: Callable[[JobSpec, StreamSink], Job],
+        dismiss: Callable[[Job], None],
+        ended: Callable[[Job], Awaitable[None]],
+    ) -> None:
+        self._group = group
+        self._buffer = buffer
+        self._begin = begin
+        self._dismiss = dismiss
+        self._ended = ended
+
+    async def named(
+        self, jobs: AsyncIterator[Job]
+    ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+        """What they are called, and their bytes."""
+        async for job in jobs:
+            yield job.name, _joined(job)
+
+    async def write(self, specs: Iterable[JobSpec], fd: int) -> None:
+        """To a descriptor. Raises ReaderGoneError when the reader has closed its end."""
+        writer = FdWriter(fd)
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(writer.watch())
+                await self._write(specs, writer)
+                watching.cancel()
+        except* HydraError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            writer.close()
+
+    async def _write(self, specs: Iterable[JobSpec], writer: FdWriter) -> None:
+        async with aclosing(self.jobs(specs)) as jobs:
+            async for job in jobs:
+                async with aclosing(job.batches()) as batches:
+                    async for batch in batches:
+                        await writer.write(
+                            [p for block in batch for p in block.buffers]
+                        )
+
+    async def jobs(self, specs: Iterable[JobSpec]) -> AsyncGenerator[Job]:
+        """Each as soon as its head is known."""
+        begun: list[Job] = []
+        coming: asyncio.Queue[Job | None] = asyncio.Queue()
+        fetching = self._group.create_task(self._fetch_ahead(specs, begun, coming))
+        try:
+            while (job := await coming.get()) is not None:
+                await job.milestones.probed.wait()
+                if job.error is None:
+                    yield job
+                    if not job.is_drained:
+                        self._dismiss(job)  # its reader has gone on to the next
+                    await job.milestones.finished.wait()
+                if job.error is not None:
+                    raise job.error
+        finally:
+            fetching.cancel()
+            for job in begun:
+                self._dismiss(job)
+            await asyncio.wait([fetching])
+            for job in begun:
+                await self._ended(job)
+                job.discard()
+
+    async def _fetch_ahead(
+        self,
+        specs: Iterable[JobSpec],
+        begun: list[Job],
+        coming: asyncio.Queue[Job | None],
+    ) -> None:
+        """Begin each file when the one before it is here, if not yet read.
+
+        The one before that must have been: two at a time share the memory.
+        """
+        for spec in specs:
+            previous = begun[-1].delivery.stream if begun else None
+            job = self._begin(spec, StreamSink(self._buffer, previous))
+            begun.append(job)
+            coming.put_nowait(job)
+            await job.milestones.received.wait()
+            if job.error is not None:
+                return
+            if len(begun) > 1:
+                await begun[-2].milestones.finished.wait()
+        coming.put_nowait(None)
+
+
+async def _joined(job: Job) -> AsyncIterator[bytes]:
+    async with aclosing(job.batches()) as batches:
+        async for batch in batches:
+            yield b"".join(piece for block in batch for piece in block.buffers)
