@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from hydratui import options
 
 if TYPE_CHECKING:
-    from engine import Config, Engine, JobSpec
+    from engine import Engine, JobSpec, Store
+    from hydratui.settings import Settings
 
 BUG = 1
 READER_GONE = 141
@@ -32,12 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     _hold_descriptors()
     args = options.parse(argv)
+    debug = args.debug is not None
     try:
-        return _run(args)
+        settings = options.settings_of(args)
+        debug = settings.is_on("debug")
+        return _run(args, settings)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Exception as error:
-        if args.debug:
+        if debug:
             raise
         return _complain(error)
 
@@ -81,20 +85,33 @@ def _hold_descriptors() -> None:
 # -- what is run -----------------------------------------------------------------
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, settings: Settings) -> int:
     from engine import UsageError
 
-    config = options.config_of(args)
-    urls = options.urls_of(args)
-    if args.stream:
-        _check_output(force=args.force)
-    if not urls and not args.demo:
-        raise UsageError("no URL given; try hydra-tui --demo")
-    specs = options.specs_of(args, urls)
-    front_end = _front_end(args)
+    if args.print_config:
+        return _print_config(settings)
+    urls = options.urls_of(settings, args.url)
+    if settings.is_on("stream"):
+        _check_output(force=settings.is_on("force"))
+    specs = options.specs_of(settings, urls)
+    front_end = _front_end(settings)
     if args.demo:
-        return _until_signal(_demo(args, config, front_end))
-    return _until_signal(front_end(config, specs))
+        shown = _on_screen if front_end is _app else front_end
+        return _until_signal(_demo(settings, shown))
+    if not urls and front_end is not _app:
+        raise UsageError("no URL given; try hydra-tui --demo")
+    return _until_signal(front_end(settings, specs))
+
+
+def _print_config(settings: Settings) -> int:
+    from hydratui.settings import printed
+
+    try:
+        print(*printed(settings), sep="\n", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains
+        return READER_GONE
+    return 0
 
 
 def _check_output(*, force: bool) -> None:
@@ -106,32 +123,37 @@ def _check_output(*, force: bool) -> None:
         raise UsageError("standard output is a terminal; --force writes there anyway")
 
 
-FrontEnd = Callable[["Config", "list[JobSpec]"], Coroutine[Any, Any, int]]
+FrontEnd = Callable[["Settings", "list[JobSpec]"], Coroutine[Any, Any, int]]
 
 
-def _front_end(args: argparse.Namespace) -> FrontEnd:
-    if args.stream:
-        return lambda config, specs: _stream(config, specs, quiet=args.quiet)
+def _front_end(settings: Settings) -> FrontEnd:
+    if settings.is_on("stream"):
+        return _stream
     keys = sys.__stdin__ is not None and sys.stdin.isatty()
     terminal = keys and sys.__stderr__ is not None and sys.stderr.isatty()
-    if args.no_ui or args.quiet or not terminal or os.environ.get("TERM") == "dumb":
-        return lambda config, specs: _plain(config, specs, quiet=args.quiet)
+    plain = settings.is_on("no-ui") or settings.is_on("quiet")
+    if plain or not terminal or os.environ.get("TERM") == "dumb":
+        return _plain
     return _app
 
 
-async def _demo(args: argparse.Namespace, config: Config, front_end: FrontEnd) -> int:
+async def _demo(settings: Settings, front_end: FrontEnd) -> int:
     from dataclasses import replace
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from engine import Digest, JobSpec
     from engine.testing import demo_origin
+    from hydratui.settings import Layer
 
     with TemporaryDirectory(prefix="hydra-tui-demo-") as folder:
-        if args.output is None:
-            config = replace(config, output=Path(folder))
+        if settings.sources["output"].layer is not Layer.TYPED:
+            there = replace(settings.config, output=Path(folder))
+            settings = settings._replace(config=there)
         async with demo_origin() as origin:
-            files = list(origin.resources.items())[: 1 if args.stream else None]
+            files = list(origin.resources.items())
+            if settings.is_on("stream"):
+                del files[1:]
             specs = [
                 JobSpec(
                     origin.url(path),
@@ -139,23 +161,25 @@ async def _demo(args: argparse.Namespace, config: Config, front_end: FrontEnd) -
                 )
                 for path, resource in files
             ]
-            return await front_end(config, specs)
+            return await front_end(settings, specs)
 
 
-async def _stream(config: Config, specs: list[JobSpec], *, quiet: bool) -> int:
+async def _stream(settings: Settings, specs: list[JobSpec]) -> int:
     from engine import Engine
     from hydratui.plain import report
 
-    async with Engine(config) as engine, report(engine, sys.stderr, quiet=quiet):
+    engine, quiet = Engine(settings.config), settings.is_on("quiet")
+    async with engine, report(engine, sys.stderr, quiet=quiet):
         await engine.pipe(specs, sys.stdout.fileno())
     return 0
 
 
-async def _plain(config: Config, specs: list[JobSpec], *, quiet: bool) -> int:
+async def _plain(settings: Settings, specs: list[JobSpec]) -> int:
     from engine import Engine
     from hydratui.plain import report
 
-    async with Engine(config) as engine:
+    quiet = settings.is_on("quiet")
+    async with Engine(settings.config) as engine:
         jobs = [engine.add(spec) for spec in specs]
         async with report(engine, sys.stderr, quiet=quiet):
             return worst([await _outcome(engine, job) for job in jobs])
@@ -171,13 +195,52 @@ async def _outcome(engine: Engine, job: int) -> int:
     return 0
 
 
-async def _app(config: Config, specs: list[JobSpec]) -> int:
+async def _app(settings: Settings, specs: list[JobSpec]) -> int:
+    from engine import LocalError, QueueHeldError, default_path, open_store
+
+    try:
+        store = open_store(default_path())
+    except QueueHeldError:
+        if not specs:
+            raise  # an empty queue is not what was asked for
+        return await _on_screen(settings, specs, notice="private queue")
+    except LocalError as error:
+        notice = f"queue not saved: {error}"
+        return await _on_screen(settings, specs, notice=notice)
+    own, specs = _taken_over(settings, specs)
+    return await _on_screen(own, specs, store, notice=store.note)
+
+
+def _taken_over(
+    settings: Settings, specs: list[JobSpec]
+) -> tuple[Settings, list[JobSpec]]:
+    """What was typed for these jobs stays theirs in the saved queue."""
+    from dataclasses import replace
+
+    from hydratui.settings import Layer
+
+    config = settings.config
+    if settings.sources["header"].layer is Layer.TYPED:
+        specs = [replace(spec, headers=config.headers) for spec in specs]
+        settings = settings._replace(config=replace(config, headers=()))
+    if settings.sources["threads"].layer is Layer.TYPED:
+        specs = [replace(spec, threads=config.threads) for spec in specs]
+    return settings, specs
+
+
+async def _on_screen(
+    settings: Settings,
+    specs: list[JobSpec],
+    store: Store | None = None,
+    *,
+    notice: str = "",
+) -> int:
     from engine import Engine
     from hydratui.app import HydraApp
 
-    async with Engine(config) as engine:
-        app = HydraApp(engine, specs)
-        await app.run_async()
+    async with Engine(settings.config, store) as engine:
+        app = HydraApp(engine, specs, settings=settings, notice=notice)
+        await app.run_async(mouse=settings.is_on("mouse"))
         return app.return_code if app.return_code is not None else 128 + signal.SIGINT
 
 
@@ -215,6 +278,7 @@ def _complain(error: BaseException) -> int:
     """One line on standard error, without styles or control characters."""
     from hydratui.text import safe
 
+    error = _alone(error)
     code = exit_code(error)
     if code != READER_GONE:
         about = getattr(error, "about", "")
@@ -223,6 +287,13 @@ def _complain(error: BaseException) -> int:
         with suppress(OSError):  # nobody is there to be told
             print(safe(line), file=sys.stderr)
     return code
+
+
+def _alone(error: BaseException) -> BaseException:
+    """The error itself, where a group has nothing else in it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        [error] = error.exceptions
+    return error
 
 
 if __name__ == "__main__":

@@ -1,24 +1,31 @@
-"""The options: what may be typed, and what it means to an engine.
+"""The command line: what may be typed.
 
-Values stay text until an engine is wanted: help and version load nothing heavy.
-What is wrong with one is said in one line that names the option, the value and
-what is allowed.
+The options are those of the settings' table; here they become an argument parser,
+and what was typed one layer of the settings. What is wrong is said in one line that
+names the option, the value and what is allowed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, NoReturn
 
 from hydratui import __version__
+from hydratui.kinds import Headers, Switch
+from hydratui.settings import OPTIONS, Option, Settings, load
 
 if TYPE_CHECKING:
-    from engine import Config, JobSpec, OnConflict
+    from engine import JobSpec
 
 USAGE = 2
 """The exit code of everything that is wrong with what was typed."""
+
+_WIDEST = 30
+"""Columns for the options in the help; their meaning stands behind them."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,222 +35,133 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"hydra-tui: {message}; see hydra-tui --help\n")
 
 
+class _Version(argparse.Action):
+    """Argparse's own loads what it takes to lay out help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser._print_message(f"hydra-tui {__version__}\n", sys.stdout)
+        parser.exit()
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """What was typed, as text; exits with 2 where it makes no sense."""
     parser = _Parser(
         prog="hydra-tui",
         description="Many connections to one file, in order, in bounded memory.",
+        add_help=False,
         allow_abbrev=False,
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, 30, 96),
+        formatter_class=lambda prog: argparse.HelpFormatter(
+            prog, max_help_position=_WIDEST
+        ),
     )
-    _add_what(parser)
-    _add_how(parser)
-    _add_network(parser)
-    _add_front_end(parser)
+    what = parser.add_argument_group("what")
+    what.add_argument("url", nargs="*", metavar="URL", help="one or many")
+    for group, options in groupby(OPTIONS, key=lambda option: option.group):
+        section = parser.add_argument_group(group.lower())
+        for option in options:
+            if option.typed:
+                _add(section, option)
+    _add_commands(parser)
     return parser.parse_args(argv)
 
 
-def _add_what(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("what").add_argument
-    add("url", nargs="*", metavar="URL", help="what to download")
-    add("-i", "--input", metavar="FILE", help="a list of URLs, - for standard input")
-    add("-o", "--output", metavar="DIR", help="where files go (download/)")
-    add("-O", "--name", metavar="FILE", help="file name, for one URL")
-    add(
-        "-s", "--stream", action="store_true", help="bytes to standard output, in order"
-    )
-    add("--checksum", metavar="HEX", help="expected digest, or ALGO:HEX, for one URL")
-    add("-th", "--typehash", metavar="ALGO", default="md5", help="of --checksum (md5)")
+def _add(section: argparse._ArgumentGroup, option: Option) -> None:
+    names = [option.short, option.flag] if option.short else [option.flag]
+    if isinstance(option.kind, Switch):
+        section.add_argument(
+            *names, action="store_const", const="true", help=option.help
+        )
+    else:
+        section.add_argument(
+            *names,
+            metavar=option.metavar,
+            action="append" if isinstance(option.kind, Headers) else "store",
+            help=_meaning(option),
+        )
+
+
+def _meaning(option: Option) -> str:
+    allowed = f": {option.kind.allowed}" if option.kind.allowed else ""
+    default = f" ({option.default})" if option.default else ""
+    return (option.help + allowed + default).replace("%", "%%")
+
+
+def _add_commands(parser: argparse.ArgumentParser) -> None:
+    """What is asked of one run, and cannot be set for all."""
+    add = parser.add_argument_group("this run").add_argument
     add(
         "--demo",
         action="store_true",
         help="download from an origin it starts itself, into a folder it removes",
     )
-
-
-def _add_how(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("how").add_argument
+    add("--config", metavar="FILE", help="another config.toml, which must be there")
     add(
-        "-t",
-        "--threads",
-        metavar="N",
-        help="most connections for one file, 1-128 (auto)",
-    )
-    add("--jobs", metavar="N", help="files at the same time, 1-16 (auto)")
-    add(
-        "-l",
-        "--limit",
-        metavar="RATE",
-        help="bytes per second in all: 20M, or 10 for 10M",
-    )
-    add(
-        "-b",
-        "--buffer",
-        metavar="MB",
-        help="most memory a stream may hold, in MiB (64)",
-    )
-    add(
-        "--min-chunk-mb",
-        metavar="MB",
-        help="smallest range on disk downloads, in MiB (1)",
-    )
-    add("--stream-chunk-mb", metavar="MB", help="largest range of a stream, in MiB (5)")
-    add(
-        "--on-conflict",
-        metavar="HOW",
-        help="if another file has the name: rename (default), overwrite, skip, fail",
-    )
-    add("--restart", action="store_true", help="begin anew instead of resuming")
-    add(
-        "--url-command",
-        metavar="CMD",
-        help="prints a fresh URL when the one in $HYDRA_TUI_URL has expired",
-    )
-    add("--give-up-after", metavar="S", help="seconds without progress (300)")
-    add("--stall-timeout", metavar="S", help="seconds of silence on a connection (10)")
-    add("--connect-timeout", metavar="S", help="seconds (15)")
-
-
-def _add_network(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("network").add_argument
-    add(
-        "-H",
-        "--header",
-        metavar="'K: V'",
-        action="append",
-        default=[],
-        help="repeatable",
-    )
-    add("-B", "--browser", metavar="NAME", help="TLS fingerprint, or none (chrome120)")
-    add(
-        "--cacert", metavar="FILE", help="certificates to trust instead of the system's"
-    )
-    add("--insecure", action="store_true", help="do not verify certificates")
-
-
-def _add_front_end(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("front end").add_argument
-    add("-nu", "--no-ui", action="store_true", help="plain text on standard error")
-    add(
-        "-q",
-        "--quiet",
+        "--print-config",
         action="store_true",
-        help="nothing on standard error but errors",
+        help="print the settings, each with where it comes from",
     )
-    add("--force", action="store_true", help="write a stream to a terminal")
-    add("-d", "--debug", action="store_true", help="tracebacks")
-    version = f"hydra-tui {__version__}"
-    add("-v", "--version", action="version", version=version)
+    add("-h", "--help", action="help", help="show this help")
+    add("-v", "--version", action=_Version, nargs=0, help="show the version")
 
 
-def config_of(args: argparse.Namespace) -> Config:
-    from pathlib import Path
-
-    from engine import Config
-
-    typed: dict[str, Any] = {
-        "threads": _number("--threads", args.threads, int),
-        "jobs": _number("--jobs", args.jobs, int),
-        "limit": _size("--limit", args.limit, "M"),
-        "buffer": _size("--buffer", args.buffer, "Mi"),
-        "min_chunk": _size("--min-chunk-mb", args.min_chunk_mb, "Mi"),
-        "stream_chunk": _size("--stream-chunk-mb", args.stream_chunk_mb, "Mi"),
-        "give_up_after": _number("--give-up-after", args.give_up_after, float),
-        "stall_timeout": _number("--stall-timeout", args.stall_timeout, float),
-        "connect_timeout": _number("--connect-timeout", args.connect_timeout, float),
-        "output": Path(args.output) if args.output else None,
-        "cacert": _readable("--cacert", args.cacert),
-        "headers": tuple(map(_header, args.header)),
-        "insecure": args.insecure,
-        "on_conflict": _conflict(args.on_conflict),
-        "restart": args.restart,
-        "url_command": args.url_command,
+def settings_of(args: argparse.Namespace) -> Settings:
+    """What was typed, over what the environment and the file say."""
+    typed = {
+        option.name: _text(option, given)
+        for option in OPTIONS
+        if (given := getattr(args, option.name.replace("-", "_"), None)) is not None
     }
-    settings = {name: value for name, value in typed.items() if value is not None}
-    if args.browser:
-        settings["browser"] = None if args.browser == "none" else args.browser
-    return Config(**settings)
+    return load(typed, file=args.config)
 
 
-def _number(
-    option: str, text: str | None, kind: Callable[[str], float]
-) -> float | None:
+def _text(option: Option, given: str | list[str]) -> str:
     from engine import UsageError
 
-    if text is None or (text == "auto" and kind is int):
-        return None
+    if isinstance(given, str):
+        return given
+    assert isinstance(option.kind, Headers)
     try:
-        return kind(text)
-    except ValueError:
-        raise UsageError(f"{option} {text:.40}: a number is needed") from None
-
-
-def _size(option: str, text: str | None, unit: str) -> int | None:
-    from engine import UsageError, parse_size
-
-    if text is None:
-        return None
-    try:
-        return parse_size(text, unit)
+        return option.kind.joined(given)
     except ValueError as error:
-        raise UsageError(f"{option} {text:.40}: {error}") from None
-    except OverflowError:
-        raise UsageError(f"{option} {text:.40}...: that is too much") from None
+        raise UsageError(f"{option.flag}: {error}") from None
 
 
-def _conflict(text: str | None) -> OnConflict | None:
-    from engine import OnConflict, UsageError
-
-    try:
-        return None if text is None else OnConflict(text)
-    except ValueError:
-        known = ", ".join(OnConflict)
-        raise UsageError(f"--on-conflict {text:.40}: it is one of {known}") from None
-
-
-def _header(text: str) -> tuple[str, str]:
-    from engine import UsageError
-
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise UsageError(f"--header {text!r}: it is written as 'Name: value'")
-    return name.strip(), value.strip()
-
-
-def _readable(option: str, name: str | None) -> Any:
-    from pathlib import Path
-
-    from engine import UsageError
-
-    if name is not None and not os.access(name, os.R_OK):
-        raise UsageError(f"{option} {name}: it cannot be read")
-    return name and Path(name)
-
-
-def specs_of(args: argparse.Namespace, urls: list[str]) -> list[JobSpec]:
+def specs_of(settings: Settings, urls: list[str]) -> list[JobSpec]:
     from engine import JobSpec, UsageError, check_url, parse_digest
 
-    if len(urls) > 1 and (args.name or args.checksum):
-        option = "--name" if args.name else "--checksum"
-        raise UsageError(f"{option} is for one URL, but there are {len(urls)}")
+    name, checksum = settings.text("name"), settings.text("checksum")
+    if len(urls) > 1 and (name or checksum):
+        one = "name" if name else "checksum"
+        place = settings.sources[one].place
+        raise UsageError(f"{place} is for one URL, but there are {len(urls)}")
     for url in urls:
         check_url(url)
-    digest = parse_digest(args.checksum, args.typehash) if args.checksum else None
-    return [JobSpec(url, name=args.name, checksum=digest) for url in urls]
+    digest = None
+    if checksum:
+        try:
+            digest = parse_digest(checksum, settings.text("typehash"))
+        except UsageError as error:
+            raise settings.wrong("checksum", str(error)) from None
+    return [JobSpec(url, name=name or None, checksum=digest) for url in urls]
 
 
-def urls_of(args: argparse.Namespace) -> list[str]:
-    from engine import UsageError
+def urls_of(settings: Settings, typed: list[str]) -> list[str]:
 
-    if args.input is None:
-        return list(args.url)
-    stdin = args.input == "-"
-    name = 0 if stdin else args.input
+    listed = settings.text("input")
+    if not listed:
+        return list(typed)
+    stdin = listed == "-"
     try:
-        with open(name, encoding="utf-8-sig", closefd=not stdin) as lines:
-            listed = [line.strip() for line in lines]
+        with open(
+            0 if stdin else os.path.expanduser(listed),  # noqa: PTH111
+            encoding="utf-8-sig",
+            closefd=not stdin,
+        ) as file:
+            lines = [line.strip() for line in file]
     except OSError as error:
-        raise UsageError(f"--input {args.input}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"--input {args.input}: it is not text") from None
-    return [*args.url, *(x for x in listed if x and not x.startswith("#"))]
+        reason = str(error.strerror)
+    except ValueError:
+        reason = "it is not text"
+    else:
+        return [*typed, *(x for x in lines if x and not x.startswith("#"))]
+    raise settings.wrong("input", f"{listed}: {reason}")
