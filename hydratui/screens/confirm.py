@@ -1,22 +1,26 @@
 """One question with a few answers, each with a key of its own.
 
-The answer that loses nothing has the focus, and is what Escape gives.
+The answer that loses nothing has the focus, and is what Escape gives. What is
+asked about may come from a server: all words go through `safe` here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-Answer = TypeVar("Answer")
+from hydratui.screens.dialog import Answer, Dialog, labelled
+from hydratui.text import safe
+
+Said = str | tuple[str, str]
+"""A sentence, or a name and what there is to say about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Choice(Generic[Answer]):
         return "esc" if self.key == "escape" else self.key
 
 
-class Confirm(ModalScreen[Answer]):
+class Confirm(Dialog[Answer]):
     """Asks; ends with the answer that was chosen."""
 
     AUTO_FOCUS = "#answer-escape"
@@ -40,32 +44,36 @@ class Confirm(ModalScreen[Answer]):
     def __init__(
         self,
         question: str,
-        lines: Sequence[str],
+        lines: Sequence[Said],
         choices: Sequence[Choice[Answer]],
         *,
         hint: str = "",
     ) -> None:
-        super().__init__(classes="dialog")
+        super().__init__()
         self._question = question
-        self._text = lines
+        self._said = lines
         self._choices = choices
         self._hint = hint
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="box") as box:
-            box.border_title = Content(self._question)
-            for text in self._text:
-                yield Static(text, markup=False, classes="said")
+        with Vertical(classes="box question") as box:
+            box.border_title = Content(safe(self._question))
+            with VerticalScroll(classes="body", can_focus=False):
+                for said in self._said:
+                    yield from _shown(said)
             with Horizontal(classes="answers"):
                 for choice in self._choices:
-                    label = Content.assemble(choice.label, ("  " + choice.shown, "dim"))
-                    yield Button(label, id=f"answer-{choice.key}", compact=True)
+                    yield Button(
+                        labelled(choice.label, choice.shown),
+                        id=f"answer-{choice.key}",
+                        compact=True,
+                    )
             if self._hint:
-                yield Static(self._hint, markup=False, classes="hint")
+                yield Static(safe(self._hint), markup=False, classes="hint")
 
     def on_key(self, event: Key) -> None:
-        if event.key in {"left", "right"}:
-            step = self.focus_next if event.key == "right" else self.focus_previous
+        if event.key in _STEPS:
+            step = self.focus_next if _STEPS[event.key] > 0 else self.focus_previous
             step(Button)
         elif event.key not in {choice.key for choice in self._choices}:
             return
@@ -80,3 +88,18 @@ class Confirm(ModalScreen[Answer]):
             if choice.key == key:
                 _ = self.dismiss(choice.answer)
                 return
+
+
+_STEPS = {"left": -1, "up": -1, "right": 1, "down": 1}
+
+
+def _shown(said: Said) -> Iterator[Static | Horizontal]:
+    if isinstance(said, str):
+        yield Static(safe(said), markup=False, classes="said")
+        return
+    name, about = said
+    yield Horizontal(
+        Static(safe(name), markup=False, classes="name"),
+        Static(safe(about), markup=False, classes="about"),
+        classes="row",
+    )
