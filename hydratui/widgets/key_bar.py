@@ -6,19 +6,18 @@ A click on a key is as good as the key.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.events import Click
 from textual.geometry import Size
 
 from engine import JobState
-from hydratui.keymap import ACTIONS, VIEWS, Action
+from hydratui.keymap import ACTIONS, VIEWS, Action, Keymap, key_label
 from hydratui.sampler import Frame
 from hydratui.text import safe, shorten, width as width_of
 from hydratui.widgets.line import Line, LineWidget, Span, line, spread
 
 _GAP = 2
-_HINTED = tuple(action for action in ACTIONS if action.hint is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,18 @@ class Spot:
 class KeyBar(LineWidget[Frame]):
     """The keys that matter now."""
 
+    def __init__(self, keymap: Keymap = ACTIONS, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._keymap = keymap
+
     def lay(self, value: Frame, size: Size) -> Sequence[Line]:
-        return [spot_line(key_spots(_state(value), size.width), size.width)]
+        return [spot_line(self._spots(value, size.width), size.width)]
+
+    def _spots(self, value: Frame | None, cells: int) -> list[Spot]:
+        return key_spots(_state(value), cells, self._keymap)
 
     async def on_click(self, event: Click) -> None:
-        spots = key_spots(_state(self._value), self.content_size.width)
+        spots = self._spots(self._value, self.content_size.width)
         spot = spot_at(spots, event.x)
         if spot is not None:
             await self.screen.run_action(spot.command)
@@ -71,12 +77,34 @@ def _state(frame: Frame | None) -> JobState | None:
     return frame.job.state if frame and frame.job else None
 
 
-def key_spots(state: JobState | None, cells: int) -> list[Spot]:
+def key_spots(
+    state: JobState | None, cells: int, keymap: Keymap = ACTIONS
+) -> list[Spot]:
     """As many hints as fit, the least wanted left out."""
-    kept = list(_HINTED)
-    while len(kept) > 1 and _cells(kept, state) > cells:
+    kept = [_acting(action, state, keymap) for action in keymap if action.hint]
+    while len(kept) > 1 and _cells(kept) > cells:
         kept.remove(max(kept, key=_rank))
-    return _placed([(_hint(action, state), action.command) for action in kept], 1, _GAP)
+    return _placed([(_hint(action), action.command) for action in kept], 1, _GAP)
+
+
+def _acting(action: Action, state: JobState | None, keymap: Keymap) -> Action:
+    """What stands in the place of pausing, where there is nothing to pause."""
+    if action.id != "job.toggle" or action.hint is None or state not in _INSTEAD:
+        return action
+    name, label = _INSTEAD[state]
+    other = next(one for one in keymap if one.id == name)
+    shown = key_label(other.keys[0]) if other.keys else ""
+    if other is action:
+        shown = action.hint.shown
+    return replace(other, hint=replace(action.hint, shown=shown, label=label))
+
+
+_INSTEAD = {
+    JobState.PAUSED: ("job.toggle", "Resume"),
+    JobState.FAILED: ("job.retry", "Retry"),
+    JobState.CANCELLED: ("job.retry", "Retry"),
+    JobState.EXPIRED: ("job.renew", "Fresh URL"),
+}
 
 
 def view_spots(current: str) -> list[Spot]:
@@ -124,19 +152,16 @@ def _placed(
     return spots
 
 
-def _hint(action: Action, state: JobState | None) -> tuple[Span, ...]:
+def _hint(action: Action) -> tuple[Span, ...]:
     assert action.hint is not None
-    label = action.hint.label
-    if action.id == "job.toggle" and state is JobState.PAUSED:
-        label = "Resume"
-    return (action.hint.shown, "key"), (f" {label}", "dim")
+    return (action.hint.shown, "key"), (f" {action.hint.label}", "dim")
 
 
 def _rank(action: Action) -> int:
     return action.hint.rank if action.hint else 0
 
 
-def _cells(actions: Sequence[Action], state: JobState | None) -> int:
-    hints = [_hint(action, state) for action in actions]
+def _cells(actions: Sequence[Action]) -> int:
+    hints = [_hint(action) for action in actions]
     used = sum(width_of(text) for hint in hints for text, _ in hint)
     return 1 + used + _GAP * (len(hints) - 1)

@@ -1,63 +1,137 @@
 """Every lane of the selected job: what it does, how far it is, how fast it comes.
 
-As many lanes as there are must be seen at once, so the cells get smaller as the
-lanes get more: a bar each, then a short bar, then one block as high as the
-lane's speed. Lanes run down the columns, as they are numbered.
+As many lanes as there are must be seen at once, so they get smaller as they get
+more: a bar each, then a short cell, then one block as high as the lane's speed.
+Whoever wants them larger chooses so, and scrolls. Lanes run down the columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import replace
 
 from textual.geometry import Size
 
-from engine import JobSnapshot, JobState, LaneSnapshot, LaneState
+from engine import JobSnapshot, JobState
 from hydratui.sampler import Frame
-from hydratui.text import bar, brief_rate, fit, level, rate, safe, size
-from hydratui.widgets.line import Line, LineWidget, Span, framed, line
+from hydratui.text import rate, safe
+from hydratui.widgets.lane_cells import is_receiving
+from hydratui.widgets.lane_layout import (
+    Density,
+    Grid,
+    Look,
+    Order,
+    after,
+    grid_for,
+    grid_rows,
+)
+from hydratui.widgets.line import Line, LineWidget, Span, framed, indented, line
 from hydratui.widgets.piece_bar import piece_line
-from hydratui.widgets.signs import JOB_SIGNS, LANE_SIGNS, RACING
+from hydratui.widgets.signs import JOB_SIGNS
 
-_GAP = 2
-_WIDE = 80
-"""Cells in which a lane says not only what is left of it but also where it is."""
-
-_WIDEST_BAR = 40
-
-Cell = tuple[Span, ...]
+_ROOM_FOR_FACTS = 4
 
 
 class LaneGrid(LineWidget[Frame]):
-    """The lanes pane, with the file's pieces above the lanes."""
+    """The lanes pane; it owns how the lanes are looked at."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.look = Look()
 
     @property
     def is_bare(self) -> bool:
         """Without a frame, where the terminal has no columns to spare."""
         return self.screen.has_class("-narrow")
 
+    def next_density(self) -> None:
+        self.look = replace(self.look, density=after(self.look.density), top=0)
+
+    def next_order(self) -> None:
+        self.look = replace(self.look, order=after(self.look.order), top=0)
+
+    def scroll(self, step: int) -> None:
+        """That many rows on; the next picture stops at the ends."""
+        self.look = replace(self.look, top=max(self.look.top + step, 0))
+
+    @property
+    def page(self) -> int:
+        """How many rows are seen at once."""
+        return max(self._grid(self.content_size).height, 1)
+
     def lay(self, value: Frame, size: Size) -> Sequence[Line]:
-        return lane_pane(value.job, size.width, size.height, bare=self.is_bare)
+        top = min(self.look.top, self._grid(size).last_top)
+        self.look = replace(self.look, top=top)
+        return lane_pane(
+            value.job, size.width, size.height, look=self.look, bare=self.is_bare
+        )
+
+    def _grid(self, size: Size) -> Grid:
+        job = self._value.job if self._value else None
+        return laid_out(
+            len(job.lanes) if job else 0,
+            size.width,
+            size.height,
+            self.look,
+            self.is_bare,
+        )
+
+
+_ASIS = Look()
 
 
 def lane_pane(
-    job: JobSnapshot | None, width: int, height: int, *, bare: bool = False
+    job: JobSnapshot | None,
+    width: int,
+    height: int,
+    *,
+    look: Look = _ASIS,
+    bare: bool = False,
 ) -> list[Line]:
     """The pane; `bare` without a frame but with the same margin."""
-    body = _body(job, width - 4, height if bare else height - 2)
-    margin: Span = ("  " if bare else " ", "text")
-    rows = [(margin, *row, margin) for row in body]
+    lanes = job.lanes if job else ()
+    grid = laid_out(len(lanes), width, height, look, bare)
+    body = _body(job, width - 4, height if bare else height - 2, look, grid)
+    facts = _facts(look, grid)
     if bare:
-        return rows
-    return framed(width, height, rows, title=_title(job), foot=_foot(job))
+        if facts and len(body) >= _ROOM_FOR_FACTS:
+            body[-1] = line(width - 4, (" · ".join(facts), "dim"))
+        margin: Span = ("  ", "text")
+        return [(margin, *row, margin) for row in body]
+    if job is not None and not job.state.is_final:
+        facts.append("auto lanes" if job.threads is None else f"at most {job.threads}")
+    return framed(
+        width, height, indented(body), title=_title(job), foot=" · ".join(facts)
+    )
+
+
+def laid_out(count: int, width: int, height: int, look: Look, bare: bool) -> Grid:
+    """The grid of a pane of that size, with a row for what must be said of it."""
+    room = height - 1 if bare else height - 3
+    grid = grid_for(count, width - 4, room, look.density)
+    if bare and height >= _ROOM_FOR_FACTS and _facts(look, grid):
+        return grid_for(count, width - 4, room - 1, look.density)
+    return grid
+
+
+def _facts(look: Look, grid: Grid) -> list[str]:
+    """What is seen of them and how, where that is not all of them as they come."""
+    facts = []
+    if grid.last_top:
+        top = min(look.top, grid.last_top)
+        facts.append(f"rows {top + 1}–{top + grid.height} of {grid.rows}")  # noqa: RUF001
+    if look.order is not Order.NUMBER:
+        facts.append(look.order.value)
+    if look.density is not Density.AUTO:
+        facts.append(look.density.value)
+    return facts
 
 
 def _title(job: JobSnapshot | None) -> list[Span]:
     title: list[Span] = [("Lanes", "title")]
     if job is None or not job.lanes:
         return title
-    receiving = [lane for lane in job.lanes if lane.state is LaneState.RECEIVING]
+    receiving = [lane for lane in job.lanes if is_receiving(lane)]
     facts = f"  {len(job.lanes)}"
     if len(receiving) > 1:
         mean = sum(lane.rate for lane in receiving) / len(receiving)
@@ -66,21 +140,17 @@ def _title(job: JobSnapshot | None) -> list[Span]:
     return [*title, (facts, "dim")]
 
 
-def _foot(job: JobSnapshot | None) -> str:
-    if job is None or job.state.is_final:
-        return ""
-    return "auto" if job.threads is None else f"at most {job.threads}"
-
-
-def _body(job: JobSnapshot | None, width: int, height: int) -> list[Line]:
+def _body(
+    job: JobSnapshot | None, width: int, height: int, look: Look, grid: Grid
+) -> list[Line]:
     if job is None:
         return [line(width)] * height
     rows = [piece_line(job, width)]
     if job.lanes:
-        rows += grid(job.lanes, width, height - 1)
+        rows += grid_rows(job, width, look, grid)
     else:
         rows += _idle(job, width)
-    return rows + [line(width)] * (height - len(rows))
+    return rows[:height] + [line(width)] * (height - len(rows))
 
 
 def _idle(job: JobSnapshot, width: int) -> list[Line]:
@@ -101,124 +171,4 @@ _IDLE = {
     JobState.VERIFYING: "all bytes are here; computing the digest",
     JobState.PAUSED: "paused; Space resumes",
     JobState.CANCELLED: "cancelled",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Pen:
-    """Draws lanes into cells of one width, the fastest lane being `top`."""
-
-    cells: int
-    top: float
-
-    def wide(self, lane: LaneSnapshot) -> Cell:
-        """A lane with its rest: `7 ▶ ━━━━━─────  4.20 MB/s   3 MiB to go`."""
-        place = f"{size(lane.range.stop - lane.mark)} to go"
-        if self.cells >= _WIDE:
-            place = f"at {size(lane.mark)}, {place}"
-        room = min(self.cells - (50 if self.cells >= _WIDE else 34), _WIDEST_BAR)
-        return (
-            *_head(lane),
-            *_progress(lane, room),
-            (fit(_rate(lane, rate), 11, right=True), "text"),
-            (fit("   " + (safe(lane.note) or place), self.cells - 16 - room), "dim"),
-        )
-
-    def bar(self, lane: LaneSnapshot) -> Cell:
-        """A lane with its speed: `7 ▶ ━━━━━─────  4.2M`."""
-        if lane.note and lane.state is not LaneState.RECEIVING:
-            return (*_head(lane), (fit(safe(lane.note), self.cells - 5), "warn"))
-        return (
-            *_head(lane),
-            *_progress(lane, self.cells - 11),
-            (fit(_rate(lane, brief_rate), 6, right=True), "text"),
-        )
-
-    def short(self, lane: LaneSnapshot) -> Cell:
-        """A lane without its range: `7 ▶▆  4.2M`."""
-        return (
-            *_head(lane)[:-1],
-            (self._height(lane), "bar"),
-            (fit(_rate(lane, brief_rate), self.cells - 5, right=True), "text"),
-        )
-
-    def block(self, lane: LaneSnapshot) -> Cell:
-        """A lane as a block as high as its speed: `7▆`."""
-        sign = RACING if lane.racing else LANE_SIGNS[lane.state]
-        plain = lane.state is LaneState.RECEIVING and not lane.racing
-        glyph: Span = (self._height(lane), "bar") if plain else (sign.glyph, sign.ink)
-        return (f"{lane.number:>3}", "dim"), glyph, (" " * (self.cells - 4), "text")
-
-    def _height(self, lane: LaneSnapshot) -> str:
-        if lane.state is not LaneState.RECEIVING:
-            return " "
-        return level(lane.rate, self.top)
-
-
-_DENSITIES: tuple[tuple[int, Callable[[_Pen, LaneSnapshot], Cell]], ...] = (
-    (56, _Pen.wide),
-    (19, _Pen.bar),
-    (10, _Pen.short),
-    (4, _Pen.block),
-)
-"""Ways to draw a lane, and the cells that each needs at least."""
-
-
-def grid(lanes: Sequence[LaneSnapshot], width: int, height: int) -> list[Line]:
-    """The lanes in the richest way in which all of them fit."""
-    if height < 1:
-        return []
-    columns = -(-len(lanes) // height)
-    fitting = (d for d in _DENSITIES if columns * (d[0] + _GAP) - _GAP <= width)
-    least, draw = next(fitting, _DENSITIES[-1])
-    columns = max(min(columns, (width + _GAP) // (least + _GAP)), 1)
-    pen = _Pen((width + _GAP) // columns - _GAP, max(lane.rate for lane in lanes))
-    drawn = [draw(pen, lane) for lane in lanes]
-    if len(lanes) > columns * height:
-        drawn = _with_rest(drawn, columns * height, pen.cells)
-    rows = -(-len(drawn) // columns)
-    return [line(width, *_joined(drawn[row::rows])) for row in range(rows)]
-
-
-def _with_rest(drawn: list[Cell], places: int, cell: int) -> list[Cell]:
-    """Only as many as there are places for, the last one telling how many more."""
-    rest = len(drawn) - places + 1
-    return [*drawn[: places - 1], ((fit(f"+{rest}", cell), "dim"),)]
-
-
-def _joined(cells: Sequence[Cell]) -> list[Span]:
-    spans: list[Span] = []
-    for index, cell in enumerate(cells):
-        if index:
-            spans.append((" " * _GAP, "text"))
-        spans.extend(cell)
-    return spans
-
-
-def _head(lane: LaneSnapshot) -> tuple[Span, Span, Span]:
-    sign = RACING if lane.racing else LANE_SIGNS[lane.state]
-    return (f"{lane.number:>2} ", "dim"), (sign.glyph, sign.ink), (" ", "text")
-
-
-def _progress(lane: LaneSnapshot, cells: int) -> tuple[Span, Span]:
-    done, whole = lane.mark - lane.range.start, lane.range.stop - lane.range.start
-    return _bar(done * cells * 2 // whole if whole else 0, cells)
-
-
-@lru_cache(maxsize=1024)
-def _bar(halves: int, cells: int) -> tuple[Span, Span]:
-    filled, rest = bar(halves, cells * 2, cells)
-    return (filled, "bar"), (rest, "rest")
-
-
-def _rate(lane: LaneSnapshot, write: Callable[[float], str]) -> str:
-    if lane.state is LaneState.RECEIVING:
-        return write(lane.rate)
-    return _WORDS[lane.state]
-
-
-_WORDS = {
-    LaneState.CONNECTING: "conn",
-    LaneState.HELD: "held",
-    LaneState.RETRYING: "wait",
 }

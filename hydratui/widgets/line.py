@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from rich.cells import chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
@@ -77,6 +78,10 @@ class LineWidget(Widget, Generic[Value], inherit_bindings=False):
     def show(self, value: Value) -> bool:
         """Take a new value; whether it changes any row that is on screen."""
         self._value = value
+        return self.is_on_screen and self._relay()
+
+    def again(self) -> bool:
+        """Take the same value, looked at otherwise."""
         return self.is_on_screen and self._relay()
 
     def render_line(self, y: int) -> Strip:
@@ -164,6 +169,26 @@ def spread(cells: int, left: Sequence[Span], right: Sequence[Span]) -> Line:
     if used + wanted + 1 > cells:
         return line(cells, *left)
     return line(cells, *left, (" " * (cells - used - wanted), "text"), *right)
+
+
+def wrapped(text: str, cells: int) -> list[str]:
+    """The text in rows of at most that many cells, broken at spaces where it can be."""
+    cells = max(cells, 2)
+    rows = [""]
+    for word in text.split(" "):
+        head = rows[-1] + " " if rows[-1] else ""
+        if width(head) + width(word) <= cells:
+            rows[-1] = head + word
+        elif width(word) <= cells:
+            rows.append(word)
+        else:
+            rows[-1:] = [row.rstrip() for row in chop_cells(head + word, cells)]
+    return rows
+
+
+def indented(body: Sequence[Line]) -> list[Line]:
+    """The lines with a blank cell at both ends, as they stand in a frame."""
+    return [((" ", "text"), *row, (" ", "text")) for row in body]
 
 
 def framed(

@@ -74,7 +74,10 @@ def shares(pieces: Sequence[ByteRange], total: int, cells: int) -> list[float]:
         last = min((piece.stop * cells - 1) // total, cells - 1)
         if last - first > 1:
             filled[first + 1 : last] = [1.0] * (last - first - 1)
-        for index in {first, last}:
+        if first == last:
+            filled[first] += (piece.stop - piece.start) * cells / total
+            continue
+        for index in (first, last):
             low = max(piece.start * cells, index * total)
             high = min(piece.stop * cells, (index + 1) * total)
             filled[index] += (high - low) / total

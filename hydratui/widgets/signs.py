@@ -53,4 +53,5 @@ EVENT_SIGNS = {
     EventKind.RESUMED: Sign("▶", "good", "resumed"),
     EventKind.SAID: Sign("|", "accent", "said"),
     EventKind.REMOVED: Sign("-", "dim", "removed"),
+    EventKind.UNSAVED: Sign("!", "bad", "unsaved"),
 }

@@ -12,13 +12,15 @@ from textual.geometry import Size
 
 from engine import JobState
 from hydratui.sampler import Frame
-from hydratui.text import duration, rate, size, width as width_of
-from hydratui.widgets.graph import spark
+from hydratui.text import duration, rate, safe, size, width as width_of
 from hydratui.widgets.line import Line, LineWidget, Span, line
+from hydratui.widgets.plot import spark
 from hydratui.widgets.signs import JOB_SIGNS
 
 _BETWEEN: Span = (" │ ", "frame")
 _SPARK = 12
+_SCARCE = 1024**3
+"""Bytes below which the room on the disk is a worry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Status:
     frame: Frame
     slowed: bool = False
     """Whether frames are left out to leave the loop to the network."""
+    free: int | None = None
+    """Bytes that are free where files go."""
+    notice: str = ""
+    """A word that must not be overlooked: FROZEN, private queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,26 @@ def _parts(status: Status) -> list[Part]:
     lanes = "lane" if snapshot.flying == 1 else "lanes"
     return [
         Part(0, (*brand, *slow, *speed)),
+        Part(1, _notice(status)),
         Part(4, ((graph, "graph"),)),
         Part(3 if snapshot.limit is None else 1, limit),
         Part(1, _counts(frame)),
         Part(2, ((f"{snapshot.flying}", "strong"), (f" {lanes}", "dim"))),
         Part(3, _eta(frame)),
+        Part(4, _free(status)),
         Part(5, ((size(snapshot.received), "text"), (" received", "dim"))),
     ]
+
+
+def _notice(status: Status) -> tuple[Span, ...]:
+    return ((safe(status.notice), "warn strong"),) if status.notice else ()
+
+
+def _free(status: Status) -> tuple[Span, ...]:
+    if status.free is None:
+        return ()
+    ink = "bad" if status.free < _SCARCE else "text"
+    return (size(status.free), ink), (" free", "dim")
 
 
 def _eta(frame: Frame) -> tuple[Span, ...]:
