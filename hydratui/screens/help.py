@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,59 +13,108 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 
 from engine import JobState, LaneState
-from hydratui.keymap import VIEW, Action, Groups, groups
-from hydratui.text import fit
+from hydratui.commands import VERBS
+from hydratui.filters import SYNTAX
+from hydratui.keymap import ACTIONS, VIEWS, Action, Groups, Keymap, groups
+from hydratui.text import fit, width as width_of
 from hydratui.widgets.line import Line, LineWidget, Span, framed, line
 from hydratui.widgets.signs import JOB_SIGNS, LANE_SIGNS, RACING, Sign
 
 _GAP = 2
-_KEY = 7
+_KEY = 9
+_USAGE = 16
 
 
 class HelpText(LineWidget[Groups]):
-    """Everything there is to know, in as many columns as fit."""
+    """Everything there is to know, in as many columns as fit; it scrolls."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._top = 0
 
     def lay(self, value: Groups, size: Size) -> Sequence[Line]:
-        return help_pane(value, size.width, size.height)
+        deepest = len(help_rows(value, size.width)) - (size.height - 2)
+        self._top = max(min(self._top, deepest), 0)
+        return help_pane(value, size.width, size.height, self._top)
+
+    def scroll(self, step: int) -> None:
+        self._top += step
+        if self._value is not None and self.show(self._value):
+            self.refresh()
 
 
 class Help(ModalScreen[None]):
-    """Any of the usual keys closes it."""
+    """Any of the usual keys closes it; those that move, move it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,q,enter,space", "close", show=False)
+        Binding("escape,question_mark,f1,q,enter,space", "close", show=False),
+        Binding("down,j", "scroll(1)", show=False),
+        Binding("up,k", "scroll(-1)", show=False),
+        Binding("pagedown,ctrl+d", "scroll(10)", show=False),
+        Binding("pageup,ctrl+u", "scroll(-10)", show=False),
+        Binding("home,g", "scroll(-1000)", show=False),
+        Binding("end,G", "scroll(1000)", show=False),
     ]
+
+    def __init__(self, keymap: Keymap = ACTIONS, view: str = VIEWS[0]) -> None:
+        super().__init__()
+        self._shown = for_view(keymap, view)
 
     def compose(self) -> ComposeResult:
         yield HelpText(id="help")
 
     def on_mount(self) -> None:
-        self.query_one(HelpText).show(groups())
+        self.query_one(HelpText).show(self._shown)
+
+    def on_mouse_scroll_down(self) -> None:
+        self.action_scroll(1)
+
+    def on_mouse_scroll_up(self) -> None:
+        self.action_scroll(-1)
+
+    def action_scroll(self, step: int) -> None:
+        self.query_one(HelpText).scroll(step)
 
     def action_close(self) -> None:
         _ = self.dismiss()
 
 
-def help_pane(keys: Groups, width: int, height: int) -> list[Line]:
+def for_view(keymap: Keymap, view: str) -> Groups:
+    """What is bound, by group; first what is for the view that is seen."""
+    own = tuple(one for one in keymap if view in one.views and one.keys)
+    bound = [one for one in keymap if one.keys and one not in own]
+    first = ((f"Here, in {view}", own),) if own else ()
+    return (*first, *groups(bound))
+
+
+def help_pane(keys: Groups, width: int, height: int, top: int = 0) -> list[Line]:
+    rows = help_rows(keys, width)
+    shown = rows[top : top + height - 2]
+    foot = "esc closes" if len(shown) == len(rows) else "j k scroll · esc closes"
+    return framed(width, height, shown, title=[("Help", "title")], foot=foot)
+
+
+@lru_cache(maxsize=4)
+def help_rows(keys: Groups, width: int) -> list[Line]:
+    """All of it, as long as it is."""
     columns = 3 if width >= 100 else 2
     cells = (width - 4 - _GAP * (columns - 1)) // columns
     blocks = [
         *(_keys(name, actions, cells) for name, actions in keys),
+        _verbs(cells),
+        _filters(cells),
         _signs(cells),
     ]
-    body = _flowed(blocks, columns, cells, height - 2)
-    rows: list[Line] = [
-        ((" ", "text"), *line(width - 4, *row), (" ", "text")) for row in body
+    return [
+        ((" ", "text"), *line(width - 4, *row), (" ", "text"))
+        for row in _flowed(blocks, columns, cells)
     ]
-    return framed(width, height, rows, title=[("Help", "title")], foot="esc closes")
 
 
-def _flowed(
-    blocks: Sequence[list[Line]], columns: int, cells: int, height: int
-) -> list[list[Span]]:
+def _flowed(blocks: Sequence[list[Line]], columns: int, cells: int) -> list[list[Span]]:
     """The blocks in columns of about the same height."""
     stacks = [_stacked(blocks, share, cells) for share in _shared(blocks, columns)]
-    deepest = min(max(map(len, stacks)), height)
+    deepest = max(map(len, stacks))
     return [
         _joined([_row(stack, y, cells) for stack in stacks]) for y in range(deepest)
     ]
@@ -100,17 +151,41 @@ def _joined(rows: Sequence[Line]) -> list[Span]:
 
 
 def _keys(name: str, actions: Sequence[Action], cells: int) -> list[Line]:
-    title = line(cells, (name, "title"))
-    if name == VIEW:
-        pairs = [((action.shown + "  ", "key"), action.help) for action in actions]
-        return [title, *_two_up("", pairs, cells)]
+    numbered = [one for one in actions if one.help in VIEWS]
+    pairs: list[tuple[Span, str]] = [
+        ((one.shown + "  ", "key"), one.help) for one in numbered
+    ]
     return [
-        title,
+        line(cells, (name, "title")),
+        *_two_up("", pairs, cells),
         *(
             line(cells, (fit(action.shown, _KEY) + " ", "key"), (action.help, "text"))
             for action in actions
+            if action not in numbered
         ),
     ]
+
+
+def _verbs(cells: int) -> list[Line]:
+    rows = [line(cells, ("Commands", "title"))]
+    for verb in VERBS:
+        said = fit(f":{verb.usage} ", _USAGE)
+        first, *more = wrap(verb.help, max(cells - _USAGE, 1))
+        if width_of(verb.usage) > _USAGE - 2:
+            rows.append(line(cells, (f":{verb.usage}", "key")))
+            said = " " * _USAGE
+        rows.append(line(cells, (said, "key"), (first, "text")))
+        rows += [line(cells, (" " * _USAGE + one, "text")) for one in more]
+    rows.append(line(cells, ("JOBS: 3 5-9, all, or a filter", "dim")))
+    return rows
+
+
+def _filters(cells: int) -> list[Line]:
+    rows = [
+        line(cells, (fit(written, 16), "key"), (meaning, "text"))
+        for written, meaning in SYNTAX
+    ]
+    return [line(cells, ("Filters", "title")), *rows]
 
 
 def _signs(cells: int) -> list[Line]:

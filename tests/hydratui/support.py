@@ -151,6 +151,12 @@ class FakeEngine:
         order.insert(place, job)
         self.jobs = {number: self.jobs[number] for number in order}
 
+    def hold(self) -> None:
+        self.calls.append(("hold",))
+
+    def release(self) -> None:
+        self.calls.append(("release",))
+
     def set_limit(self, rate: float | None, job: JobId | None = None) -> None:
         if job is None:
             self.calls.append(("set_limit", rate))
@@ -377,6 +383,10 @@ def _wave(job: JobSnapshot, step: int) -> JobSnapshot:
         job,
         rate=job.rate * (0.6 + 0.2 * swing),
         window=replace(job.window, size=size, flying=size - step % 3),
-        front=replace(job.front, waiting=int(job.front.waiting * swing)),
+        front=replace(
+            job.front,
+            front=max(job.front.front - step * 80 * MIB, 0),
+            waiting=int(job.front.waiting * swing),
+        ),
         hash=replace(job.hash, hashed=max(job.hash.hashed - step * 80 * MIB, 0)),
     )
