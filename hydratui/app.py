@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from rich.segment import Segments
 from rich.traceback import Traceback
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
@@ -28,7 +29,7 @@ from engine import Event, EventKind, JobSpec
 from hydratui.driver import PatientDriver, has_hung_up
 from hydratui.keymap import WAY_OUT, Keymap, rebound
 from hydratui.palette import Commands
-from hydratui.pulse import HERTZ, PROBE, TURN, Pulse
+from hydratui.pulse import HERTZ, PROBE, Pulse
 from hydratui.room import Room
 from hydratui.screens.board import Circumstances
 from hydratui.screens.help import Help
@@ -97,12 +98,12 @@ class HydraApp(App[None], inherit_bindings=False):
         self._live = live
         self._clock = clock
         self._pulse = Pulse()
+        self._budget: float | None = None
         self._output = settings.config.output.absolute()
         self._room = Room(self._output)
         self._main = MainScreen(engine, self.keymap_table, output=self._output)
         self._is_finishing = self._is_going = False
         self._untold: list[Event] = []
-        self._handled: list[signal.Signals] = []
 
     def get_default_screen(self) -> MainScreen:
         return self._main
@@ -121,7 +122,7 @@ class HydraApp(App[None], inherit_bindings=False):
         self.set_keymap(keys)
         if not self._live:
             return
-        self._engine.set_turn_budget(TURN)
+        self._set_budget()
         self._room.start()
         self._handle_signals()
         self.run_worker(self._follow_events())
@@ -136,9 +137,7 @@ class HydraApp(App[None], inherit_bindings=False):
         self._main.begin(self._specs)
 
     def on_unmount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in self._handled:
-            loop.remove_signal_handler(number)
+        """Signals stay handled: a second one must not cut off what is being saved."""
         self._room.stop()
         if self._live:
             self._engine.set_turn_budget(None)
@@ -251,6 +250,7 @@ class HydraApp(App[None], inherit_bindings=False):
 
     def _tick_if_seen(self) -> None:
         """Draw, unless the terminal does not read, or something else is on top."""
+        self._set_budget()
         driver = self._driver
         if isinstance(driver, PatientDriver):
             if driver.take_stale():
@@ -259,9 +259,23 @@ class HydraApp(App[None], inherit_bindings=False):
                 return
         if self.screen_stack[-1:] != [self._main]:  # none at all is possible too
             self._main.sample()
+            self._tell()
         elif self._pulse.due():
             self.tick()
         self._finish()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and self._live:
+            self._pulse.pressed(time.monotonic())
+            self._set_budget()
+        await super().on_event(event)
+
+    def _set_budget(self) -> None:
+        """Shorter turns while keys come: what follows one has to wait for some."""
+        budget = self._pulse.budget(time.monotonic())
+        if budget != self._budget:
+            self._budget = budget
+            self._engine.set_turn_budget(budget)
 
     async def _follow_events(self) -> None:
         async for event in self._engine.events():
@@ -280,7 +294,6 @@ class HydraApp(App[None], inherit_bindings=False):
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._leave_by, number)
-                self._handled.append(number)
 
     def _leave_by(self, number: signal.Signals) -> None:
         self.exit(return_code=128 + number)

@@ -19,6 +19,11 @@ PROBE = 0.05
 TURN = 0.016
 """What one turn of the loop may spend on the network while a screen is shown."""
 
+BRISK_TURN = 0.004
+"""The same while somebody presses keys: each press waits for a few turns."""
+BRISK_FOR = 1.0
+"""Seconds after a press in which the next one is likely."""
+
 _RECENT = 5
 """Probes: a quarter of a second. Their median forgives two late ones."""
 _BUSY = 0.004
@@ -34,9 +39,18 @@ class Pulse:
         self._lags: deque[float] = deque(maxlen=_RECENT)
         self._cost = 0.0
         self._turn = 0
+        self._pressed = -BRISK_FOR
 
     def probed(self, lag: float) -> None:
         self._lags.append(max(lag, 0.0))
+
+    def pressed(self, now: float) -> None:
+        """Take note of a key."""
+        self._pressed = now
+
+    def budget(self, now: float) -> float:
+        """What a turn of the loop may spend on the network at this moment."""
+        return BRISK_TURN if now - self._pressed < BRISK_FOR else TURN
 
     def drew(self, cost: float) -> None:
         """Take note of what a tick cost."""

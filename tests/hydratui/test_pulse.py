@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hydratui.pulse import Pulse
+from hydratui.pulse import BRISK_FOR, BRISK_TURN, TURN, Pulse
 
 
 def fed(*lags: float) -> Pulse:
@@ -56,3 +56,12 @@ def test_dear_ticks_are_drawn_less_often() -> None:
     for _ in range(30):
         pulse.drew(0.001)
     assert not pulse.slowed
+
+
+def test_turns_are_short_while_keys_come() -> None:
+    """Somebody who steers is answered at once; left alone, the network has its time."""
+    pulse = Pulse()
+    assert pulse.budget(100.0) == TURN
+    pulse.pressed(100.0)
+    assert pulse.budget(100.0 + BRISK_FOR / 2) == BRISK_TURN
+    assert pulse.budget(100.0 + BRISK_FOR) == TURN
