@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.errors import UsageError
-from engine.model import Header, OnConflict
+from engine.model import Header, JobSpec, OnConflict
+from engine.naming import sanitise
 
 MIB = 1024 * 1024
 MOST_LANES = 128
@@ -72,6 +73,10 @@ class Config:
         for header in self.headers:
             check_header(header)
 
+    def directory_of(self, spec: JobSpec) -> Path:
+        """Where its file goes."""
+        return spec.directory or self.output
+
 
 def _between(
     name: str, value: float | None, low: float, high: float, unit: str = ""
@@ -114,6 +119,17 @@ def check_url(url: str) -> None:
         raise UsageError(f"cannot fetch {shown!r}: only http and https are allowed")
     if not parts.hostname:
         raise UsageError(f"not a URL: {shown!r} has no host")
+
+
+def check_spec(spec: JobSpec) -> None:
+    """Refuse what can never work."""
+    check_url(spec.url)
+    for header in spec.headers:
+        check_header(header)
+    if spec.name is not None and not sanitise(spec.name):
+        raise UsageError(f"not a file name: {spec.name!r}")
+    if spec.command is not None and (not spec.command.strip() or "\0" in spec.command):
+        raise UsageError(f"not a command: {spec.command!r}")
 
 
 def parse_size(text: str, unit: str = "") -> int:

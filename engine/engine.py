@@ -1,10 +1,8 @@
 """The queue: which jobs run, and what they share.
 
-One transport, one limiter, one window per host and two pools of threads serve
-all jobs. They are admitted in the order of the queue while lanes are free: a few
-big files, or many small ones. With a store, the queue is there again after
-whatever ended the process. Everything here is called on the event loop that
-entered the engine.
+Jobs are admitted in the order of the queue while lanes are free: a few big files,
+or many small ones. With a store, the queue is there again after whatever ended
+the process. Everything here is called on the event loop that entered the engine.
 
 A number names a job for ever. Tried again, or with another spec, it is made anew
 under its number, and begins when the old one has let go of what it held.
@@ -14,24 +12,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from engine.config import Config, check_header, check_url
+from engine.commons import Commons
+from engine.config import Config, check_spec, check_url
 from engine.crew import Crew, Run
-from engine.delivery import LAST_SYNC, Delivery, FileDelivery, StreamDelivery
-from engine.disk import Disk
+from engine.delivery import LAST_SYNC
 from engine.errors import HydraError, LocalError, UsageError
-from engine.files import FileSink
 from engine.heartbeat import Heartbeat, Moment
 from engine.job import Job
-from engine.journal import Link
-from engine.levels import saved_of, snapshot_of
+from engine.levels import Looks, made_anew, saved_of, snapshot_of
 from engine.limiter import Limiter
 from engine.meter import Meter
 from engine.model import (
@@ -43,22 +37,14 @@ from engine.model import (
     JobSpec,
     JobState,
 )
-from engine.naming import sanitise
-from engine.piping import PipeDelivery
-from engine.places import Places
 from engine.queue import Queue
 from engine.saving import Saver
 from engine.sinks import StreamSink
-from engine.source import Source
 from engine.store import Saved, Store
 from engine.streams import Streams
-from engine.transport import Transport
-from engine.verify import Verifier
-from engine.window import Window
 
 TICK = 0.1
 """Seconds between looks at windows, limits and late lanes."""
-HASH_THREADS = 2
 REMEMBERED_EVENTS = 10_000
 """Events a slow subscriber may be behind before it loses the oldest."""
 SAVE_EVERY = 3.0
@@ -89,7 +75,7 @@ class Engine:
         self.config = config or Config()
         self._store = store
         self._saver: Saver | None = None
-        self._limiter = Limiter(self.config.limit)
+        self._commons = Commons(self.config)
         self._jobs: dict[JobId, Job] = {}
         self._last = store.last if store else 0
         saved = store.jobs if store else ()
@@ -101,30 +87,18 @@ class Engine:
             self._queue,
             self.config.jobs,
             job_of=self._jobs.__getitem__,
-            window_of=self._window_of,
+            window_of=self._commons.window_of,
             on_change=self._touch,
         )
-        self._briefs: dict[JobId, JobSnapshot] = {}
-        """Of jobs that rest, since they changed last."""
+        self._looks = Looks(self._queue, self._jobs, self._crew.__contains__)
         self._known: dict[str, list[JobId]] = {}
         """Jobs that have, or had, a URL."""
-        self._windows: dict[str, Window] = {}
-        self._places = Places()
         self._subscribers: set[asyncio.Queue[Event]] = set()
         self._stack = AsyncExitStack()
-        self._transport = Transport(
-            browser=self.config.browser,
-            cacert=str(self.config.cacert) if self.config.cacert else None,
-            insecure=self.config.insecure,
-            connect_timeout=self.config.connect_timeout,
-            stall_timeout=self.config.stall_timeout,
-        )
 
     async def __aenter__(self) -> Self:
         self._meter = Meter(monotonic())
-        self._disk = Disk()
-        self._hashes = ThreadPoolExecutor(HASH_THREADS, "hydra-hash")
-        await self._stack.enter_async_context(self._transport)
+        await self._stack.enter_async_context(self._commons.transport)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._crew.begin(group)
         self._ticking = group.create_task(self._tick(), name="tick")
@@ -163,9 +137,7 @@ class Engine:
                     closing.create_task(job.close())
         if self._saver is not None:
             await self._saver.close(max(until - monotonic(), LAST_WRITE))
-        self._limiter.close()
-        self._disk.close()
-        self._hashes.shutdown(wait=False, cancel_futures=True)
+        self._commons.close()
 
     # -- the queue -----------------------------------------------------------
 
@@ -174,7 +146,7 @@ class Engine:
 
         Raises UsageError where the spec can never work.
         """
-        _check(spec)
+        check_spec(spec)
         job = self._make_job(self._placed(spec))
         self._settle_in(job, first=first)
         if paused:
@@ -197,7 +169,7 @@ class Engine:
 
         Its place stays, and it stays paused if it is. Raises UsageError.
         """
-        _check(spec)
+        check_spec(spec)
         rests = self._jobs[job].state is JobState.PAUSED
         self._make_anew(self._jobs[job], self._placed(spec), paused=rests)
 
@@ -275,7 +247,7 @@ class Engine:
     def set_limit(self, rate: float | None, job: JobId | None = None) -> None:
         """Most bytes per second from now on, of one job or of everything together."""
         if job is None:
-            self._limiter.rate = rate
+            self._commons.limiter.rate = rate
         else:
             self._jobs[job].set_limit(rate)
             self._touch(job)
@@ -287,7 +259,7 @@ class Engine:
 
     def set_turn_budget(self, seconds: float | None) -> None:
         """How long one turn of the loop may spend on arriving bytes; None is freely."""
-        self._transport.turn.budget = seconds
+        self._commons.transport.turn.budget = seconds
 
     # -- streams -------------------------------------------------------------
 
@@ -316,7 +288,7 @@ class Engine:
             raise UsageError("what goes to a reader is not for a saved queue")
         specs = [JobSpec(url) if isinstance(url, str) else url for url in urls]
         for spec in specs:
-            _check(spec)
+            check_spec(spec)
         return specs
 
     def _begin_stream(self, spec: JobSpec, stream: StreamSink) -> Job:
@@ -332,27 +304,12 @@ class Engine:
         now = monotonic()
         return EngineSnapshot(
             at=now,
-            jobs=tuple(self._looks(detail)),
+            jobs=self._looks.take(detail),
             rate=self._meter.rate(now),
             received=self._meter.total,
-            limit=self._limiter.rate,
-            flying=sum(window.flying for window in self._windows.values()),
+            limit=self._commons.limiter.rate,
+            flying=self._commons.flying,
         )
-
-    def _looks(self, detail: JobId | None) -> list[JobSnapshot]:
-        """Thousands that rest cost a look into a table each."""
-        seen, look = self._briefs.get, self._look
-        looks = [seen(job) or look(job) for job in self._queue]
-        if detail in self._jobs:
-            job = self._jobs[detail]
-            looks[self._queue.place(detail)] = snapshot_of(job, detailed=True)
-        return looks
-
-    def _look(self, job: JobId) -> JobSnapshot:
-        seen = snapshot_of(self._jobs[job], detailed=False)
-        if job not in self._crew:
-            self._briefs[job] = seen
-        return seen
 
     async def events(self) -> AsyncGenerator[Event]:
         """What happens from now on, in order."""
@@ -383,17 +340,17 @@ class Engine:
         stream: StreamSink | None = None,
         past: Saved | None = None,
     ) -> Job:
-        limiter = Limiter(spec.limit, self._limiter)
-        headers = (*self.config.headers, *spec.headers)
+        commons = self._commons
+        limiter = Limiter(spec.limit, commons.limiter)
         self._last += past is None
         job = Job(
             past.id if past else self._last,
             spec,
             config=self.config,
-            make_source=lambda url: Source(self._transport, limiter, url, headers),
+            make_source=lambda url: commons.source(url, spec, limiter),
             limiter=limiter,
-            window_of=self._window_of,
-            make_delivery=lambda job: self._make_delivery(job, stream),
+            window_of=commons.window_of,
+            make_delivery=lambda job: commons.delivery(job, stream),
             emit=self._emit,
             count=self._count,
             on_received=self._crew.admit,
@@ -406,50 +363,12 @@ class Engine:
 
     def _make_anew(self, old: Job, spec: JobSpec, *, paused: bool) -> None:
         """The same job from its beginning, when the old one has let go."""
-        state = JobState.PAUSED if paused else JobState.QUEUED
-        past = replace(saved_of(old, 0.0), spec=spec, state=state, verdict="")
-        if spec.command is not None:
-            past = replace(past, done=0)
-        if _whereabouts(spec) != _whereabouts(old.spec):
-            past = replace(past, began=spec.url, name="", target="", size=None, done=0)
+        past = made_anew(old, spec, paused=paused)
         self._dismiss(old)
         job = self._make_job(spec, past=past)
         self._emit(job.id, EventKind.QUEUED, job.name)
         if not paused:
             self._crew.line_up(job)
-
-    def _make_delivery(self, job: Job, stream: StreamSink | None) -> Delivery:
-        config, spec = self.config, job.spec
-        verifier = Verifier(spec.checksum, self._hashes) if spec.checksum else None
-        if spec.command is not None and stream is None:
-            return self._make_pipe(job, verifier)
-        if stream is not None:
-            stream.on_room = job.poke
-            return StreamDelivery(stream, verifier)
-        file = FileSink(
-            self._directory(spec),
-            Link.of(job.began),
-            self._places,
-            self._disk,
-            config.on_conflict,
-        )
-        restart = config.restart and job.is_new
-        return FileDelivery(file, verifier, name=spec.name, restart=restart)
-
-    def _make_pipe(self, job: Job, verifier: Verifier | None) -> PipeDelivery:
-        assert job.spec.command is not None
-        stream = StreamSink(self.config.buffer)
-        stream.on_room = job.poke
-        pipe = PipeDelivery(
-            stream,
-            verifier,
-            command=job.spec.command,
-            directory=self._directory(job.spec),
-            url=job.spec.url,
-            name=job.spec.name,
-        )
-        pipe.on_said = job.tell_said
-        return pipe
 
     def _settle_in(self, job: Job, *, first: bool = False) -> None:
         """Give it a place in the queue."""
@@ -460,10 +379,7 @@ class Engine:
         """A queue that is saved knows no working directory."""
         if self._store is None:
             return spec
-        return replace(spec, directory=self._directory(spec).absolute())
-
-    def _directory(self, spec: JobSpec) -> Path:
-        return spec.directory or self.config.output
+        return replace(spec, directory=self.config.directory_of(spec).absolute())
 
     def _learn(self, job: Job) -> None:
         for url in {job.began, job.spec.url}:
@@ -478,13 +394,9 @@ class Engine:
             not is_over
             and spec.url in {ours.url, job.began}
             and (spec.name, spec.command) == (ours.name, ours.command)
-            and self._directory(spec).absolute() == self._directory(ours).absolute()
+            and self.config.directory_of(spec).absolute()
+            == self.config.directory_of(ours).absolute()
         )
-
-    def _window_of(self, host: str) -> Window:
-        if host not in self._windows:
-            self._windows[host] = Window(host, monotonic())
-        return self._windows[host]
 
     def _count(self, size: int) -> None:
         self._meter.add(size, monotonic())
@@ -526,7 +438,7 @@ class Engine:
 
     def _touch(self, job: JobId) -> None:
         """It has changed: what was seen of it, or saved, holds no more."""
-        self._briefs.pop(job, None)
+        self._looks.forget(job)
         if self._saver is not None:
             self._saver.touch(job)
 
@@ -551,11 +463,10 @@ class Engine:
             now = monotonic()
             if (slept := heartbeat.beat(Moment.now())) is not None:
                 for run in self._crew:
-                    run.job.wake(slept)
-            for window in self._windows.values():
-                window.judge(now)
+                    run.job.effort.wake(slept)
+            self._commons.judge(now)
             for run in self._crew:
-                run.job.tick()
+                run.job.effort.tick()
             if now - saved_at >= SAVE_EVERY:
                 saved_at = now
                 self._save_progress()
@@ -565,19 +476,3 @@ class Engine:
         for run in self._crew:
             if run.job.state.is_live:
                 self._touch(run.job.id)
-
-
-def _check(spec: JobSpec) -> None:
-    """Refuse what can never work."""
-    check_url(spec.url)
-    for header in spec.headers:
-        check_header(header)
-    if spec.name is not None and not sanitise(spec.name):
-        raise UsageError(f"not a file name: {spec.name!r}")
-    if spec.command is not None and (not spec.command.strip() or "\0" in spec.command):
-        raise UsageError(f"not a command: {spec.command!r}")
-
-
-def _whereabouts(spec: JobSpec) -> tuple[str, Path | None, str | None, str | None]:
-    """By which what is on disk is found."""
-    return spec.url, spec.directory, spec.name, spec.command

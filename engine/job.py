@@ -22,15 +22,10 @@ from time import monotonic
 
 from humanize import naturalsize
 
-from engine.bottleneck import Signs, Tally
 from engine.config import Config
 from engine.delivery import Delivery, First, StreamDelivery
-from engine.errors import (
-    ChangedError,
-    ExpiredError,
-    HydraError,
-)
-from engine.journal import Link
+from engine.effort import Effort
+from engine.errors import ChangedError, ExpiredError, HydraError
 from engine.life import MOVES, Milestones
 from engine.limiter import Limiter
 from engine.masking import mask
@@ -43,29 +38,15 @@ from engine.model import (
     JobState,
     RemoteFile,
     SourceSnapshot,
-    WindowChange,
 )
 from engine.naming import name_for
-from engine.opening import Opened, Opening
-from engine.patience import Patience
+from engine.opening import Opened
 from engine.plan import Plan
 from engine.ranges import ByteRange
-from engine.sizes import (
-    HASHED_SEGMENT,
-    LARGEST_SEGMENT,
-    SMALLEST_LEASE,
-    FileSizes,
-    Sizes,
-    StreamSizes,
-)
 from engine.source import Source
 from engine.store import Saved
 from engine.trail import Trail
-from engine.transfer import Transfer
 from engine.window import Window
-
-MANY_LANES = 16
-"""How many a stream's buffer is divided among, where nobody typed a number."""
 
 Emit = Callable[[JobId, EventKind, str], None]
 
@@ -116,13 +97,8 @@ class Job:
         self._count = count
         self._on_received = on_received
         self.remote: RemoteFile | None = None
-        self.transfer: Transfer | None = None
-        self.window: Window | None = None
-        self._patience: Patience | None = None
-        self._told: WindowChange | None = None
         self.meter = Meter(monotonic())
-        self._denied_before, self._looked_at = 0, monotonic()
-        self.throttled = self._has_changed = False
+        self._has_changed = False
         self._present()
 
     def __repr__(self) -> str:
@@ -138,12 +114,21 @@ class Job:
         return made
 
     @cached_property
-    def plan(self) -> Plan:
-        return Plan(None)
+    def effort(self) -> Effort:
+        return Effort(
+            self._trail,
+            self.delivery,
+            config=self._config,
+            threads=self.threads,
+            limiter=self.limiter,
+            window_of=self._window_of,
+            on_bytes=self._received,
+            tell=self._tell,
+        )
 
     @cached_property
-    def tally(self) -> Tally:
-        return Tally()
+    def plan(self) -> Plan:
+        return Plan(None)
 
     @cached_property
     def milestones(self) -> Milestones:
@@ -261,72 +246,19 @@ class Job:
 
     def set_threads(self, threads: int | None) -> None:
         """Most lanes from now on; None lets the window find out."""
-        if self.window is not None:
-            self.window.resize(self.threads, threads, monotonic())
         self.threads = threads
         self.spec = replace(self.spec, threads=threads)
-        if self.transfer is not None:
-            self.transfer.set_threads(threads)
+        if not self.is_untouched:
+            self.effort.set_threads(threads)
 
     def set_limit(self, rate: float | None) -> None:
         """Most bytes per second of its own, from now on."""
         self.limiter.rate = rate
         self.spec = replace(self.spec, limit=rate)
 
-    def tick(self) -> None:
-        """Look up: time has passed, and something may have been limiting."""
-        now = monotonic()
-        self.throttled = self.limiter.denials > self._denied_before
-        self._denied_before = self.limiter.denials
-        if self.window is not None and self.transfer is not None:
-            if self.throttled:
-                self.window.excuse("limit")
-            if self.transfer.waits_for_sink:
-                self.window.excuse("sink")
-            if self._patience and (self.throttled or self.transfer.is_held_back):
-                self._patience.excuse(now - self._looked_at)
-        self._looked_at = now
-        self.tally.look(self._signs(now), now)
-        self._tell_window()
-        self.poke()
-
-    def _signs(self, now: float) -> Signs:
-        """What one look finds of what limits it."""
-        seen = self.transfer.signs(now) if self.transfer is not None else Signs()
-        buffer = self.delivery.stream.buffer if self.delivery.stream else None
-        return replace(
-            seen,
-            is_reader_busy=buffer is not None
-            and (buffer.is_ready or buffer.front > buffer.cursor),
-            is_closed=self.window is not None and self.window.closed_for(now) > 0,
-        )
-
-    def wake(self, slept: float) -> None:
-        """The machine has slept for that long: nobody is to blame for the silence."""
-        if self._patience is not None:
-            self._patience.excuse(slept)
-        if self.window is not None:
-            self.window.excuse("asleep")
-        if self.transfer is not None:
-            self.transfer.wake()
-
-    def _tell_window(self) -> None:
-        if self.window is None or self.transfer is None:
-            return
-        change = self.window.latest
-        if change is not self._told:
-            self._told = change
-            text = f"{self.name}: {change.size} lanes, {change.reason}"
-            self._emit(self.id, EventKind.WINDOW, text)
-
-    def poke(self) -> None:
-        """Something changed that may let lanes start."""
-        if self.transfer is not None:
-            self.transfer.poke()
-
     def tell_said(self, line: str) -> None:
         """The command that gets its bytes printed a line."""
-        self._emit(self.id, EventKind.SAID, f"{self.name}: {line}")
+        self._tell(EventKind.SAID, line)
 
     # -- the life of a job ----------------------------------------------------
 
@@ -377,12 +309,8 @@ class Job:
             raise self.error
 
     async def _come_to_rest(self) -> None:
-        if self.transfer is not None:
-            self.remote = self.transfer.remote
-            self.transfer = None
-        if self.window is not None:
-            self.window.part(self.threads)
-            self.window = None
+        self.remote = self.effort.leave() or self.remote
+        self.effort.part()
         if self.state is not JobState.DONE:
             await self.delivery.rest(self.plan, self.remote)
         if self.state not in {JobState.PAUSED, JobState.QUEUED}:
@@ -408,8 +336,8 @@ class Job:
         verdict = await self._open(remote, first)
         self._move(JobState.RUNNING)
         if not verdict:
-            self._emit(self.id, EventKind.STARTED, f"{self.name}: started")
-            remote = await self._receive(remote, first)
+            self._tell(EventKind.STARTED, "started")
+            remote = await self.effort.fetch(remote, self.plan, first)
         self._received_all()
         await self.delivery.drain()
         self._move(JobState.VERIFYING)
@@ -417,24 +345,15 @@ class Job:
         if not verdict:
             await self.delivery.finish(self.plan, remote)
         self._move(JobState.DONE)
-        self._emit(self.id, EventKind.DONE, f"{self.name}: {self.verdict}")
+        self._tell(EventKind.DONE, self.verdict)
         self.milestones.finish()
 
     async def _begin(self) -> tuple[RemoteFile, First | None]:
         """Learn what there is to fetch; the first of it may already flow."""
         if self.remote is not None and not self._trail.is_fresh:
             return self.remote, None
-        self._patience = self._new_patience()
-        opening = Opening(
-            link=Link.of(self.began),
-            delivery=self.delivery,
-            source=self._trail.source,
-            patience=self._patience,
-            join=self._join,
-            least=self._sizes().least,
-        )
         is_new = self.remote is None
-        opened = await opening.open(self.remote, self.plan)
+        opened = await self.effort.open(self.remote, self.plan)
         self.remote, self.plan = opened.remote, opened.plan
         self._trail.is_fresh = False
         self._tell_opened(opened, is_new=is_new)
@@ -443,11 +362,10 @@ class Job:
 
     def _tell_opened(self, opened: Opened, *, is_new: bool) -> None:
         if is_new:
-            description = self._description(opened.remote)
-            self._emit(self.id, EventKind.PROBED, description)
+            self._tell(EventKind.PROBED, _description(opened.remote))
         if here := opened.plan.done.total:
             size = naturalsize(here, binary=True)
-            self._emit(self.id, EventKind.RESUMED, f"{self.name}: {size} are here")
+            self._tell(EventKind.RESUMED, f"{size} are here")
 
     # -- what may happen on the way -------------------------------------------
 
@@ -457,7 +375,7 @@ class Job:
             raise change
         self._has_changed = True
         self._leave_transfer()
-        self._emit(self.id, EventKind.CHANGED, f"{self.name}: {change}; begins again")
+        self._tell(EventKind.CHANGED, f"{change}; begins again")
         await self.delivery.begin_again()
         self.remote, self._known = None, (None, 0)
         self.plan = Plan(None)
@@ -469,22 +387,20 @@ class Job:
         if not self._trail.may_ask(here):
             raise expired
         self._leave_transfer()
-        self._emit(self.id, EventKind.EXPIRED, f"{self.name}: {expired}")
+        self._tell(EventKind.EXPIRED, str(expired))
         self._follow(await self._trail.ask(here))
 
     def _follow(self, url: str) -> None:
         self._trail.follow(url)
         self.spec = replace(self.spec, url=url)
-        if self.window is not None:
-            self.window.reopen(monotonic())
+        if not self.is_untouched:
+            self.effort.follow()
 
     def _leave_transfer(self) -> None:
         """Back to the first request, with what was learned about the file."""
         if self.state is not JobState.PROBING:
             self._move(JobState.PROBING)
-        if self.transfer is not None:
-            self.remote = self.transfer.remote
-            self.transfer = None
+        self.remote = self.effort.leave() or self.remote
 
     # -- the bytes --------------------------------------------------------------
 
@@ -508,24 +424,6 @@ class Job:
             first[1].close()
             self.plan.release(first[0])
 
-    async def _receive(self, remote: RemoteFile, first: First | None) -> RemoteFile:
-        """Fetch what is missing; the file as it is known then."""
-        self._patience = self._new_patience()
-        self.transfer = transfer = Transfer(
-            source=self._trail.source,
-            remote=remote,
-            plan=self.plan,
-            sink=self.delivery.sink,
-            window=self._join(),
-            patience=self._patience,
-            limiter=self.limiter,
-            sizes=self._sizes(),
-            threads=self.threads,
-            on_bytes=self._received,
-        )
-        await self.delivery.accompany(transfer, first, self.plan)
-        return transfer.remote
-
     def _received_all(self) -> None:
         self.milestones.received.set()
         self._on_received()
@@ -545,7 +443,7 @@ class Job:
         self.error = error
         self.verdict = str(error)
         kind = EventKind.EXPIRED if expired else EventKind.FAILED
-        self._emit(self.id, kind, f"{self.name}: {error}")
+        self._tell(kind, str(error))
         self.delivery.end(error)
         self.milestones.finish()
 
@@ -563,38 +461,17 @@ class Job:
             raise ValueError(f"a job that is {self.state} cannot become {state}")
         self.state = state
 
-    def _join(self) -> Window:
-        """Be counted in the window of the host that the next request goes to."""
-        window = self._window_of(self.host)
-        if window is not self.window:
-            if self.window is not None:
-                self.window.part(self.threads)
-            window.join(self.threads, monotonic())
-            self.window = window
-        return window
-
-    def _new_patience(self) -> Patience:
-        return Patience(self._config.give_up_after, self._retrying)
-
-    def _sizes(self) -> Sizes:
-        config = self._config
-        if self.delivery.stream is not None:
-            share = config.buffer // (self.threads or MANY_LANES)
-            most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
-            return StreamSizes(SMALLEST_LEASE, most)
-        most = HASHED_SEGMENT if self.delivery.verifier else LARGEST_SEGMENT
-        return FileSizes(config.min_chunk, max(most, config.min_chunk))
-
     def _received(self, size: int) -> None:
         self.meter.add(size, monotonic())
         self._count(size)
         self.delivery.received()
 
-    def _retrying(self, note: str) -> None:
-        self._emit(self.id, EventKind.RETRY, f"{self.name}: {note}")
+    def _tell(self, kind: EventKind, text: str) -> None:
+        self._emit(self.id, kind, f"{self.name}: {text}")
 
-    def _description(self, remote: RemoteFile) -> str:
-        size = "unknown length"
-        if remote.size is not None:
-            size = naturalsize(remote.size, binary=True)
-        return f"{self.name}: {size}" + ("" if remote.ranges else ", no ranges")
+
+def _description(remote: RemoteFile) -> str:
+    size = "unknown length"
+    if remote.size is not None:
+        size = naturalsize(remote.size, binary=True)
+    return size + ("" if remote.ranges else ", no ranges")

@@ -2,20 +2,66 @@
 
 A queue of thousands is looked at many times a second, so only the job on the
 screen is looked at in detail: its lanes, pieces, window, front and hash. What is
-written down for the next start is a look as well.
+written down for the next start is a look as well, and so is what another job takes
+over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 
 from engine.job import Job
-from engine.model import Bottleneck, FrontSnapshot, JobSnapshot, JobState
+from engine.model import (
+    Bottleneck,
+    FrontSnapshot,
+    JobId,
+    JobSnapshot,
+    JobSpec,
+    JobState,
+)
 from engine.piping import PipeDelivery
+from engine.queue import Queue
 from engine.store import Saved
 
 INTERRUPTED = "interrupted; its command is not begun again by itself"
+
+
+class Looks:
+    """At all jobs, in their order: thousands that rest cost a look into a table each."""
+
+    def __init__(
+        self,
+        order: Queue,
+        jobs: Mapping[JobId, Job],
+        is_at_work: Callable[[JobId], bool],
+    ) -> None:
+        self._order = order
+        self._jobs = jobs
+        self._is_at_work = is_at_work
+        self._briefs: dict[JobId, JobSnapshot] = {}
+        """Of jobs that rest, since they changed last."""
+
+    def forget(self, job: JobId) -> None:
+        """It has changed: what was seen of it holds no more."""
+        self._briefs.pop(job, None)
+
+    def take(self, detail: JobId | None) -> tuple[JobSnapshot, ...]:
+        """Each in brief, but for one that is looked at in detail."""
+        seen, look = self._briefs.get, self._look
+        looks = [seen(job) or look(job) for job in self._order]
+        if detail is not None and detail in self._jobs:
+            job = self._jobs[detail]
+            looks[self._order.place(detail)] = snapshot_of(job, detailed=True)
+        return tuple(looks)
+
+    def _look(self, job: JobId) -> JobSnapshot:
+        seen = snapshot_of(self._jobs[job], detailed=False)
+        if not self._is_at_work(job):
+            self._briefs[job] = seen
+        return seen
 
 
 def snapshot_of(job: Job, *, detailed: bool) -> JobSnapshot:
@@ -28,14 +74,14 @@ def snapshot_of(job: Job, *, detailed: bool) -> JobSnapshot:
         size=job.size,
         done=job.here,
         rate=job.meter.rate(monotonic()) if job.state.is_live else 0.0,
-        lane_count=len(job.transfer.lanes) if job.transfer else 0,
+        lane_count=0 if job.is_untouched else len(job.effort.lanes),
         threads=job.threads,
         limit=job.spec.limit,
         streaming=job.is_streaming,
         verdict=job.verdict,
         target=job.target,
         command=job.spec.command or "",
-        bottleneck=job.tally.word if job.state.is_live else Bottleneck.NETWORK,
+        bottleneck=job.effort.tally.word if job.state.is_live else Bottleneck.NETWORK,
     )
     return _with_details(job, brief) if detailed else brief
 
@@ -57,6 +103,22 @@ def saved_of(job: Job, rank: float) -> Saved:
     )
 
 
+def made_anew(job: Job, spec: JobSpec, *, paused: bool) -> Saved:
+    """The job as another begins in its place; what is here is of the same file only."""
+    state = JobState.PAUSED if paused else JobState.QUEUED
+    past = replace(saved_of(job, 0.0), spec=spec, state=state, verdict="")
+    if spec.command is not None:
+        past = replace(past, done=0)
+    if _whereabouts(spec) != _whereabouts(job.spec):
+        past = replace(past, began=spec.url, name="", target="", size=None, done=0)
+    return past
+
+
+def _whereabouts(spec: JobSpec) -> tuple[str, Path | None, str | None, str | None]:
+    """By which what is on disk is found."""
+    return spec.url, spec.directory, spec.name, spec.command
+
+
 def _afterwards(job: Job) -> tuple[JobState, str]:
     if job.state.is_final:
         return job.state, job.verdict
@@ -68,12 +130,12 @@ def _afterwards(job: Job) -> tuple[JobState, str]:
 
 def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
     now, delivery, verifier = monotonic(), job.delivery, job.delivery.verifier
-    lanes = sorted(job.transfer.lanes.items()) if job.transfer else ()
+    lanes, window = sorted(job.effort.lanes.items()), job.effort.window
     return replace(
         brief,
         lanes=tuple(lane.snapshot(now) for _, lane in lanes),
         pieces=tuple(job.plan.done),
-        window=job.window.snapshot() if job.window else None,
+        window=window.snapshot() if window else None,
         front=_front(job),
         hash=verifier.snapshot() if verifier else None,
         source=job.told,
@@ -82,7 +144,7 @@ def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
 
 
 def _front(job: Job) -> FrontSnapshot:
-    plan = job.plan
+    plan, transfer = job.plan, job.effort.transfer
     front = plan.front
     stream = job.delivery.stream
     buffer = stream.buffer if stream else None
@@ -91,5 +153,5 @@ def _front(job: Job) -> FrontSnapshot:
         waiting=plan.done.total - front if buffer is None else buffer.waiting,
         depth=max(len(plan.done) - 1, 0) if buffer is None else buffer.depth,
         capacity=None if buffer is None else buffer.capacity,
-        hole_lane=job.transfer.hole_lane(front) if job.transfer else None,
+        hole_lane=transfer.hole_lane(front) if transfer else None,
     )

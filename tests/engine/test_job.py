@@ -348,8 +348,8 @@ async def test_a_window_is_left_when_it_is_over(world: World) -> None:
         for path in ("/file", "/missing"):
             job = world.job(origin.url(path))
             await job.run()
-            assert job.window is None
-            assert job.transfer is None
+            assert job.effort.window is None
+            assert job.effort.transfer is None
         [window] = world.windows.values()
         window.join(None, monotonic())
         assert window.share == window.size
@@ -365,8 +365,8 @@ async def rest(job: Job, task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert job.state is JobState.PAUSED
-    assert job.transfer is None
-    assert job.window is None
+    assert job.effort.transfer is None
+    assert job.effort.window is None
     assert not job.milestones.finished.is_set()
 
 
@@ -401,7 +401,7 @@ async def test_a_running_job_may_rest(world: World, after: int) -> None:
     async with serving(script=stalled(1, after)) as origin:
         job = world.job(origin.url("/file"))
         async with running(job) as task:
-            await until(lambda: job.transfer and len(job.transfer.lanes) == 4)
+            await until(lambda: len(job.effort.lanes) == 4)
             await until(lambda: origin.busy == 4)
             await until(lambda: job.plan.done.total >= MIB // 4 + 4 * after)
             await rest(job, task)
@@ -558,14 +558,14 @@ async def test_a_window_change_is_told_once(world: World) -> None:
     async with serving(script=stalled(1)) as origin:
         job = world.job(origin.url("/file"))
         async with running(job) as task:
-            await until(lambda: job.transfer is not None and origin.busy)
-            job.tick()
-            job.tick()
+            await until(lambda: job.effort.transfer is not None and origin.busy)
+            job.effort.tick()
+            job.effort.tick()
             assert world.kinds.count(EventKind.WINDOW) == 1
-            assert job.window is not None
-            job.window.cut("HTTP 429", monotonic())
-            job.tick()
-            job.tick()
+            assert job.effort.window is not None
+            job.effort.window.cut("HTTP 429", monotonic())
+            job.effort.tick()
+            job.effort.tick()
             assert world.told[-1] == (EventKind.WINDOW, "file: 2 lanes, HTTP 429")
             assert world.kinds.count(EventKind.WINDOW) == 2
             await rest(job, task)
@@ -579,7 +579,7 @@ async def test_a_number_of_lanes_may_be_given_at_any_time(world: World) -> None:
         job.set_threads(2)
         async with running(job) as task:
             await origin.until(lambda: origin.busy == 2)
-            window = job.window
+            window = job.effort.window
             assert window is not None
             assert (window.size, window.ceiling) == (2, 2)
             job.set_threads(5)
@@ -608,7 +608,7 @@ def no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
 async def given_up(world: World, origin: Origin, job: Job) -> int:
     """Run a job until all its lanes stand still, then end its run; what is here."""
     async with running(job) as task:
-        await until(lambda: job.transfer and origin.busy == len(job.transfer.lanes))
+        await until(lambda: 0 < origin.busy == len(job.effort.lanes))
         await until(lambda: job.plan.done.total >= CHUNK)
         job.cancel()
         task.cancel()
@@ -1185,7 +1185,7 @@ async def test_a_job_that_slept_goes_on_over_new_connections(world: World) -> No
             await until(lambda: job.plan.done.total >= CHUNK + 4000)
             served = origin.served
             here = job.plan.done.total
-            job.wake(3600.0)
+            job.effort.wake(3600.0)
         assert origin.served - served == FILE.size - here
     assert_whole(job)
     assert EventKind.RETRY not in world.kinds
@@ -1195,9 +1195,9 @@ async def test_a_job_that_waits_sleeps_in_peace(world: World) -> None:
     """What does not run yet, or not any more, has nothing to renew."""
     async with serving() as origin:
         job = world.job(origin.url("/file"))
-        job.wake(3600.0)
+        job.effort.wake(3600.0)
         await job.run()
-        job.wake(3600.0)
+        job.effort.wake(3600.0)
     assert_whole(job)
 
 
@@ -1210,14 +1210,14 @@ async def test_what_we_hold_back_costs_no_patience(
         job = world.job(origin.url("/file"), config={"give_up_after": 0.4})
         async with running(job):
             await until(lambda: job.plan.done.total >= CHUNK + 4000)
-            assert job.transfer is not None
-            for lane in job.transfer.lanes.values():
+            assert job.effort.lanes
+            for lane in job.effort.lanes.values():
                 assert lane.response is not None
                 lane.response._is_throttled = True
             began = monotonic()
             while monotonic() - began < 0.6:
                 if is_looked_after:
-                    job.tick()
+                    job.effort.tick()
                 await asyncio.sleep(0.05)
             origin.sever()
     if is_looked_after:

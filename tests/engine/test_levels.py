@@ -107,7 +107,7 @@ def flying(job: Job, *sizes: int) -> Flight:
     """Give the job's first bytes to as many lanes."""
     segments = [job.plan.lease(number, size) for number, size in enumerate(sizes)]
     flight = Flight(*(segment for segment in segments if segment is not None))
-    job.transfer = cast(Transfer, flight)
+    job.effort.transfer = cast(Transfer, flight)
     return flight
 
 
@@ -188,7 +188,7 @@ def test_an_expired_job_is_seen_as_it_is() -> None:
     expired = probed(job())
     flight = flying(expired, 300)
     landed(expired, flight.segments[0], 200)
-    expired.transfer = None
+    expired.effort.transfer = None
     expired.state, expired.verdict = JobState.EXPIRED, "HTTP 403"
     seen = snapshot_of(expired, detailed=False)
     assert (seen.state, seen.verdict) == (JobState.EXPIRED, "HTTP 403")
@@ -206,8 +206,10 @@ def test_an_unknown_length_stays_unknown() -> None:
 
 def test_lanes_come_in_the_order_of_their_numbers(running: Job) -> None:
     """Each row of the grid is the same lane, whoever took off last."""
-    assert running.transfer is not None
-    running.transfer.lanes = dict(reversed(running.transfer.lanes.items()))
+    assert running.effort.transfer is not None
+    running.effort.transfer.lanes = dict(
+        reversed(running.effort.transfer.lanes.items())
+    )
     seen = snapshot_of(running, detailed=True).lanes
     assert [lane.number for lane in seen] == [0, 1, 2]
     assert [lane.range for lane in seen] == [
@@ -258,9 +260,9 @@ async def test_in_a_stream_blocks_wait_in_the_heap() -> None:
 
 def test_the_window_is_seen_while_it_is_joined(running: Job) -> None:
     """How many may fly, and why."""
-    running.window = Window("example.org", 0.0)
+    running.effort.window = Window("example.org", 0.0)
     seen = snapshot_of(running, detailed=True).window
-    assert seen == running.window.snapshot()
+    assert seen == running.effort.window.snapshot()
 
 
 def test_the_digest_is_seen_from_the_beginning() -> None:
@@ -340,10 +342,10 @@ STREAMS: list[tuple[set[str], Signs, Bottleneck]] = [
 
 def looked_at(job: Job, seen: Signs) -> Job:
     """The job after some looks that found this of its transfer."""
-    if job.transfer is not None:
-        cast(Flight, cast(object, job.transfer)).seen = seen
+    if job.effort.transfer is not None:
+        cast(Flight, cast(object, job.effort.transfer)).seen = seen
     for _ in range(QUORUM):
-        job.tick()
+        job.effort.tick()
     return job
 
 
@@ -376,10 +378,10 @@ def test_a_host_that_wants_to_be_left_alone_is_the_limit() -> None:
     """Before the first answer, too: nobody may ask."""
     asking = job()
     asking.state = JobState.PROBING
-    asking.window = Window("example.org", monotonic())
+    asking.effort.window = Window("example.org", monotonic())
     looked_at(asking, Signs())
     assert snapshot_of(asking, detailed=False).bottleneck is Bottleneck.NETWORK
-    asking.window.close_until(monotonic() + 60)
+    asking.effort.window.close_until(monotonic() + 60)
     looked_at(asking, Signs())
     assert snapshot_of(asking, detailed=False).bottleneck is Bottleneck.SERVER
 

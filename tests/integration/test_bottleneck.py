@@ -294,6 +294,6 @@ async def test_a_slow_disk(tmp_path: Path, threads: int) -> None:
         Origin({"/": Resource(LARGE)}) as origin,
         Engine(Config(output=tmp_path, threads=threads)) as engine,
     ):
-        engine._disk = SlowDisk()
+        engine._commons.disk = SlowDisk()
         engine.add(JobSpec(origin.url("/")))
         await is_named(engine, Bottleneck.DISK)

@@ -1,0 +1,114 @@
+"""What all jobs share, and what one is given of it.
+
+One transport, one limiter, one window per host, two pools of threads and one list
+of the names that are taken serve all jobs. A job's spec says what it is given: a
+source for its URLs, and a delivery to a file, to a reader or to a command.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+from engine.config import Config
+from engine.delivery import Delivery, FileDelivery, StreamDelivery
+from engine.disk import Disk
+from engine.files import FileSink
+from engine.job import Job
+from engine.journal import Link
+from engine.limiter import Limiter
+from engine.model import JobSpec
+from engine.piping import PipeDelivery
+from engine.places import Places
+from engine.sinks import StreamSink
+from engine.source import Source
+from engine.transport import Transport
+from engine.verify import Verifier
+from engine.window import Window
+
+HASH_THREADS = 2
+
+
+class Commons:
+    """Shared by the jobs of one engine, which enters and leaves the transport."""
+
+    def __init__(self, config: Config) -> None:
+        self.limiter = Limiter(config.limit)
+        self.transport = Transport(
+            browser=config.browser,
+            cacert=str(config.cacert) if config.cacert else None,
+            insecure=config.insecure,
+            connect_timeout=config.connect_timeout,
+            stall_timeout=config.stall_timeout,
+        )
+        self._config = config
+        self._windows: dict[str, Window] = {}
+        self._places = Places()
+        self.disk = Disk()
+        self._hashes = ThreadPoolExecutor(HASH_THREADS, "hydra-hash")
+
+    def close(self) -> None:
+        """Wait for nobody: what a thread is at, it may finish."""
+        self.limiter.close()
+        self.disk.close()
+        self._hashes.shutdown(wait=False, cancel_futures=True)
+
+    # -- windows ---------------------------------------------------------------
+
+    def window_of(self, host: str) -> Window:
+        """The one that all jobs on this host share."""
+        if host not in self._windows:
+            self._windows[host] = Window(host, monotonic())
+        return self._windows[host]
+
+    @property
+    def flying(self) -> int:
+        """How many lanes are in the air, to all hosts."""
+        return sum(window.flying for window in self._windows.values())
+
+    def judge(self, now: float) -> None:
+        """Let each window decide what its interval was worth."""
+        for window in self._windows.values():
+            window.judge(now)
+
+    # -- what a job is given -----------------------------------------------------
+
+    def source(self, url: str, spec: JobSpec, limiter: Limiter) -> Source:
+        """Asks for a URL with the headers that were typed for all, and for this one."""
+        headers = (*self._config.headers, *spec.headers)
+        return Source(self.transport, limiter, url, headers)
+
+    def delivery(self, job: Job, stream: StreamSink | None) -> Delivery:
+        """To `stream` where there is one, else to a command or a file, as typed."""
+        checksum = job.spec.checksum
+        verifier = Verifier(checksum, self._hashes) if checksum else None
+        if stream is not None:
+            return StreamDelivery(stream, verifier)
+        if job.spec.command is not None:
+            return self._to_command(job, job.spec.command, verifier)
+        return self._to_file(job, verifier)
+
+    def _to_command(
+        self, job: Job, command: str, verifier: Verifier | None
+    ) -> PipeDelivery:
+        pipe = PipeDelivery(
+            StreamSink(self._config.buffer),
+            verifier,
+            command=command,
+            directory=self._config.directory_of(job.spec),
+            url=job.spec.url,
+            name=job.spec.name,
+        )
+        pipe.on_said = job.tell_said
+        return pipe
+
+    def _to_file(self, job: Job, verifier: Verifier | None) -> FileDelivery:
+        file = FileSink(
+            self._config.directory_of(job.spec),
+            Link.of(job.began),
+            self._places,
+            self.disk,
+            self._config.on_conflict,
+        )
+        restart = self._config.restart and job.is_new
+        return FileDelivery(file, verifier, name=job.spec.name, restart=restart)

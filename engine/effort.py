@@ -1,0 +1,229 @@
+"""A job at work: asking, fetching, and being looked at while it does.
+
+What a job rests with is what it has; this is what it needs to get more: a part of
+a host's window, patience with faults, a transfer. Some of it comes and goes with
+each request, but the tally of what limits the job outlasts them, so that the word
+for it does not flicker.
+
+Somebody looks several times a second (`tick`): time that a limit, the sink or the
+machine itself took is nobody's fault, and is excused before it is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import monotonic
+
+from engine.bottleneck import Signs, Tally
+from engine.config import Config
+from engine.delivery import Delivery, First
+from engine.journal import Link
+from engine.lane import Lane
+from engine.limiter import Limiter
+from engine.model import EventKind, RemoteFile, WindowChange
+from engine.opening import Opened, Opening
+from engine.patience import Patience
+from engine.plan import Plan
+from engine.sizes import (
+    HASHED_SEGMENT,
+    LARGEST_SEGMENT,
+    SMALLEST_LEASE,
+    FileSizes,
+    Sizes,
+    StreamSizes,
+)
+from engine.trail import Trail
+from engine.transfer import Transfer
+from engine.window import Window
+
+MANY_LANES = 16
+"""How many a stream's buffer is divided among, where nobody typed a number."""
+
+
+class Effort:
+    """Fetches what its delivery lacks from where its trail leads.
+
+    `tell` is for people; `on_bytes` is told of every byte that comes.
+    """
+
+    def __init__(
+        self,
+        trail: Trail,
+        delivery: Delivery,
+        *,
+        config: Config,
+        threads: int | None,
+        limiter: Limiter,
+        window_of: Callable[[str], Window],
+        on_bytes: Callable[[int], None],
+        tell: Callable[[EventKind, str], None],
+    ) -> None:
+        self.tally = Tally()
+        self.window: Window | None = None
+        self.transfer: Transfer | None = None
+        self._trail = trail
+        self._delivery = delivery
+        self._config = config
+        self._threads = threads
+        self._limiter = limiter
+        self._window_of = window_of
+        self._on_bytes = on_bytes
+        self._tell = tell
+        self._patience: Patience | None = None
+        self._told: WindowChange | None = None
+        self._denied_before, self._looked_at = 0, monotonic()
+        if delivery.stream is not None:
+            delivery.stream.on_room = self.poke
+
+    # -- what it does ------------------------------------------------------------
+
+    async def open(self, known: RemoteFile | None, plan: Plan) -> Opened:
+        """Learn what there is to fetch; the first of it may already flow.
+
+        `known` and `plan` are what the job has itself. Raises ChangedError where
+        what is here is of another version.
+        """
+        self._patience = self._new_patience()
+        opening = Opening(
+            link=Link.of(self._trail.began),
+            delivery=self._delivery,
+            source=self._trail.source,
+            patience=self._patience,
+            join=self._join,
+            least=self._sizes().least,
+        )
+        return await opening.open(known, plan)
+
+    async def fetch(
+        self, remote: RemoteFile, plan: Plan, first: First | None
+    ) -> RemoteFile:
+        """Fetch what the plan wants; the file as it is known then."""
+        self._patience = self._new_patience()
+        self.transfer = transfer = Transfer(
+            source=self._trail.source,
+            remote=remote,
+            plan=plan,
+            sink=self._delivery.sink,
+            window=self._join(),
+            patience=self._patience,
+            limiter=self._limiter,
+            sizes=self._sizes(),
+            threads=self._threads,
+            on_bytes=self._on_bytes,
+        )
+        await self._delivery.accompany(transfer, first, plan)
+        return transfer.remote
+
+    def leave(self) -> RemoteFile | None:
+        """Fetch no more; the file as it is known by now, if it was being fetched."""
+        if self.transfer is None:
+            return None
+        remote, self.transfer = self.transfer.remote, None
+        return remote
+
+    def part(self) -> None:
+        """Take no part in any window."""
+        if self.window is not None:
+            self.window.part(self._threads)
+            self.window = None
+
+    # -- what may happen to it meanwhile -----------------------------------------
+
+    def set_threads(self, threads: int | None) -> None:
+        """Most lanes from now on; None lets the window find out."""
+        if self.window is not None:
+            self.window.resize(self._threads, threads, monotonic())
+        self._threads = threads
+        if self.transfer is not None:
+            self.transfer.set_threads(threads)
+
+    def follow(self) -> None:
+        """The trail leads on: what the window had against the old link is void."""
+        if self.window is not None:
+            self.window.reopen(monotonic())
+
+    def wake(self, slept: float) -> None:
+        """The machine has slept for that long: nobody is to blame for the silence."""
+        if self._patience is not None:
+            self._patience.excuse(slept)
+        if self.window is not None:
+            self.window.excuse("asleep")
+        if self.transfer is not None:
+            self.transfer.wake()
+
+    def poke(self) -> None:
+        """Something changed that may let lanes start."""
+        if self.transfer is not None:
+            self.transfer.poke()
+
+    # -- a look at it --------------------------------------------------------------
+
+    @property
+    def lanes(self) -> Mapping[int, Lane]:
+        """Those that fly, by their numbers."""
+        return self.transfer.lanes if self.transfer is not None else {}
+
+    def tick(self) -> None:
+        """Look up: time has passed, and something may have been limiting."""
+        now = monotonic()
+        if self.window is not None and self.transfer is not None:
+            self._excuse(self.window, self.transfer, now - self._looked_at)
+            self._tell_change(self.window)
+        self._denied_before, self._looked_at = self._limiter.denials, now
+        self.tally.look(self._signs(now), now)
+        self.poke()
+
+    def _excuse(self, window: Window, transfer: Transfer, passed: float) -> None:
+        """What held us back since the last look is not held against anybody."""
+        throttled = self._limiter.denials > self._denied_before
+        if throttled:
+            window.excuse("limit")
+        if transfer.waits_for_sink:
+            window.excuse("sink")
+        if self._patience and (throttled or transfer.is_held_back):
+            self._patience.excuse(passed)
+
+    def _tell_change(self, window: Window) -> None:
+        change = window.latest
+        if change is not self._told:
+            self._told = change
+            self._tell(EventKind.WINDOW, f"{change.size} lanes, {change.reason}")
+
+    def _signs(self, now: float) -> Signs:
+        """What one look finds of what limits it."""
+        seen = self.transfer.signs(now) if self.transfer is not None else Signs()
+        stream = self._delivery.stream
+        buffer = stream.buffer if stream else None
+        return replace(
+            seen,
+            is_reader_busy=buffer is not None
+            and (buffer.is_ready or buffer.front > buffer.cursor),
+            is_closed=self.window is not None and self.window.closed_for(now) > 0,
+        )
+
+    # -- what it works with --------------------------------------------------------
+
+    def _join(self) -> Window:
+        """Be counted in the window of the host that the next request goes to."""
+        window = self._window_of(self._trail.source.host)
+        if window is not self.window:
+            self.part()
+            window.join(self._threads, monotonic())
+            self.window = window
+        return window
+
+    def _new_patience(self) -> Patience:
+        return Patience(self._config.give_up_after, self._retrying)
+
+    def _retrying(self, note: str) -> None:
+        self._tell(EventKind.RETRY, note)
+
+    def _sizes(self) -> Sizes:
+        config = self._config
+        if self._delivery.stream is not None:
+            share = config.buffer // (self._threads or MANY_LANES)
+            most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
+            return StreamSizes(SMALLEST_LEASE, most)
+        most = HASHED_SEGMENT if self._delivery.verifier else LARGEST_SEGMENT
+        return FileSizes(config.min_chunk, max(most, config.min_chunk))
