@@ -39,6 +39,8 @@ from engine.window import Window
 
 MANY_LANES = 16
 """How many a stream's buffer is divided among, where nobody typed a number."""
+MOUTHFUL = 256 * 1024
+"""Bytes that a reader is busy with, while more could come."""
 
 
 class Effort:
@@ -193,14 +195,19 @@ class Effort:
     def _signs(self, now: float) -> Signs:
         """What one look finds of what limits it."""
         seen = self.transfer.signs(now) if self.transfer is not None else Signs()
-        stream = self._delivery.stream
-        buffer = stream.buffer if stream else None
         return replace(
             seen,
-            is_reader_busy=buffer is not None
-            and (buffer.is_ready or buffer.front > buffer.cursor),
+            is_reader_busy=self._is_reader_busy(flying=seen.lanes > 0),
             is_closed=self.window is not None and self.window.closed_for(now) > 0,
         )
+
+    def _is_reader_busy(self, *, flying: bool) -> bool:
+        """Whether the reader has enough to use; a trickle he always has in hand."""
+        stream = self._delivery.stream
+        if stream is None:
+            return False
+        in_hand = stream.buffer.front - stream.buffer.cursor
+        return stream.is_ready or in_hand >= (MOUTHFUL if flying else 1)
 
     # -- what it works with --------------------------------------------------------
 

@@ -13,6 +13,7 @@ from engine.bottleneck import QUORUM, Signs
 from engine.config import Config
 from engine.delivery import Delivery, FileDelivery, StreamDelivery
 from engine.disk import Disk
+from engine.effort import MOUTHFUL
 from engine.files import FileSink
 from engine.job import Job
 from engine.journal import Link
@@ -336,6 +337,7 @@ STREAMS: list[tuple[set[str], Signs, Bottleneck]] = [
     (set(), Signs(is_at_horizon=True), Bottleneck.HEAD),
     ({"ready"}, Signs(is_at_horizon=True), Bottleneck.READER),
     ({"taken"}, Signs(is_at_horizon=True), Bottleneck.READER),
+    ({"taken", "a little"}, Signs(is_at_horizon=True), Bottleneck.HEAD),
     ({"taken", "released"}, Signs(is_at_horizon=True), Bottleneck.HEAD),
 ]
 
@@ -354,13 +356,14 @@ async def test_a_reader_is_busy_while_it_has_bytes(
     reader: set[str], seen: Signs, bottleneck: Bottleneck
 ) -> None:
     """At the horizon it is the reader, where bytes wait for him or are with him."""
-    sink = StreamSink(SIZE)
+    size = 100 if "a little" in reader else MOUTHFUL
+    sink = StreamSink(2 * MOUTHFUL)
     if reader:
-        await sink.write(Block(0, (bytes(100),), 100))
+        await sink.write(Block(0, (bytes(size),), size))
     if "taken" in reader:
-        assert sink.buffer.take(100)
+        assert sink.buffer.take(size)
     if "released" in reader:
-        sink.buffer.release(100)
+        sink.buffer.release(size)
     streaming = probed(job(stream=sink))
     flying(streaming, 300)
     looked_at(streaming, replace(seen, lanes=1, in_order=True))
