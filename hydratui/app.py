@@ -40,6 +40,7 @@ from hydratui.settings import Settings, built_in
 from hydratui.steering import Helm
 from hydratui.text import safe
 from hydratui.theme import HYDRA
+from hydratui.widgets.entry import harmless
 from hydratui.widgets.line import INK_CLASSES
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -202,7 +203,9 @@ class HydraApp(App[None], inherit_bindings=False):
         theme = settings.theme or HYDRA.name
         if theme not in self.available_themes:
             known = ", ".join(sorted(self.available_themes))
-            raise settings.wrong("theme", f"there is no theme {theme!r}; one of {known}")
+            raise settings.wrong(
+                "theme", f"there is no theme {theme!r}; one of {known}"
+            )
         return theme
 
     def action_themes(self) -> None:
@@ -265,10 +268,15 @@ class HydraApp(App[None], inherit_bindings=False):
         self._finish()
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and self._live:
+        if isinstance(event, events.Paste):
+            event.text = harmless(event.text)
+        is_pressed = isinstance(event, events.Key) and self._live
+        if is_pressed:
             self._pulse.pressed(time.monotonic())
             self._set_budget()
         await super().on_event(event)
+        if is_pressed:
+            await asyncio.sleep(0)  # between two keys that came at once, bytes come too
 
     def _set_budget(self) -> None:
         """Shorter turns while keys come: what follows one has to wait for some."""
@@ -328,3 +336,4 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+    gc.enable()

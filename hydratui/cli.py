@@ -7,6 +7,7 @@ a stream no screen. Nothing but bytes of files ever goes to standard output.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -129,12 +130,21 @@ FrontEnd = Callable[["Settings", "list[JobSpec]"], Coroutine[Any, Any, int]]
 def _front_end(settings: Settings) -> FrontEnd:
     if settings.is_on("stream"):
         return _stream
-    keys = sys.__stdin__ is not None and sys.stdin.isatty()
-    terminal = keys and sys.__stderr__ is not None and sys.stderr.isatty()
+    terminal = sys.__stderr__ is not None and sys.stderr.isatty()
     plain = settings.is_on("no-ui") or settings.is_on("quiet")
     if plain or not terminal or os.environ.get("TERM") == "dumb":
         return _plain
-    return _app
+    return _app if _take_keyboard(settings) else _plain
+
+
+def _take_keyboard(settings: Settings) -> bool:
+    """See that keys are read from a terminal, even if a list came by their way."""
+    if sys.__stdin__ is None:
+        return False
+    if settings.text("input") == "-" and not sys.stdin.isatty():
+        with suppress(OSError), open("/dev/tty", "rb", buffering=0) as keyboard:  # noqa: PTH123
+            os.dup2(keyboard.fileno(), 0)
+    return sys.stdin.isatty()
 
 
 async def _demo(settings: Settings, front_end: FrontEnd) -> int:
@@ -198,6 +208,7 @@ async def _outcome(engine: Engine, job: int) -> int:
 async def _app(settings: Settings, specs: list[JobSpec]) -> int:
     from engine import LocalError, QueueHeldError, default_path, open_store
 
+    gc.disable()  # until the screen stands
     try:
         store = open_store(default_path())
     except QueueHeldError:
@@ -239,6 +250,7 @@ async def _on_screen(
     from hydratui.app import HydraApp
 
     async with Engine(settings.config, store) as engine:
+        gc.freeze()  # a long queue is here for good, and takes long to look at
         app = HydraApp(engine, specs, settings=settings, notice=notice)
         await app.run_async(mouse=settings.is_on("mouse"))
         return app.return_code if app.return_code is not None else 128 + signal.SIGINT

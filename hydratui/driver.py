@@ -10,6 +10,10 @@ multiplexer, ctrl+s) would so stop every download. Here nothing ever waits:
 3. On the way out the terminal has a moment to read the rest. Then what it has
    not taken is thrown away, to make room for the sequences that restore it.
 
+Whoever stops the program, with ctrl+z or otherwise, gets the terminal for as long.
+Textual answers such signals wherever they find it, which may be in the middle of a
+write, or of the answer to the one before; here they wait for their turn of the loop.
+
 The terminal is opened once more for this, since only an open file of our own may
 be made non-blocking. Without the thread a frame also leaves sooner: a thread gets
 its turn late in a process that is busy.
@@ -21,6 +25,7 @@ import asyncio
 import errno
 import os
 import select
+import signal
 import termios
 import threading
 import time
@@ -48,10 +53,11 @@ class PatientDriver(LinuxDriver):
     _stale = False
     _last_words = b""
     """What restores the terminal."""
+    _shall_stop = False
 
     def start_application_mode(self) -> None:
         self._outlet = Outlet(open_terminal(), asyncio.get_running_loop())
-        self._switching = True
+        self._switching = self._stale = True
         try:
             super().start_application_mode()  # type: ignore[no-untyped-call]
         finally:
@@ -92,6 +98,30 @@ class PatientDriver(LinuxDriver):
             return False
         self._stale = False
         return True
+
+    # ------------------------------------------------------- stopped, and going on
+
+    def _sigtstp_application(self, *_: object) -> None:
+        self._shall_stop = True
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._shall_stop = False
+        self._loop.call_soon_threadsafe(self._go_on)
+
+    def _stop(self) -> None:
+        """Give the terminal back, and stand still until somebody has us go on."""
+        if self._outlet is not None:
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        if self._shall_stop:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _go_on(self) -> None:
+        """Take the terminal, also after a stop that gave no time to give it back."""
+        if self._outlet is not None:
+            self.suspend_application_mode()
+        self.resume_application_mode()
 
     def close(self) -> None:
         """Restore the terminal, but do not wait for one that does not listen."""

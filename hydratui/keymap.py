@@ -130,7 +130,9 @@ ACTIONS = (
         group=SPEED,
         hint=Hint("[ ]", "Limit", 7),
     ),
-    Action("limit.up", ("right_square_bracket",), "10 % higher", group=SPEED),
+    Action(
+        "limit.up", ("right_square_bracket",), "limit all, 10 % higher", group=SPEED
+    ),
     Action(
         "limit.job",
         ("t",),

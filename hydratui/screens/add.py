@@ -190,7 +190,9 @@ class Add(Dialog[Added | None]):
         self._list("#runs", reading.runs)
         self._list("#notes", reading.notes)
         count = f" {len(reading.fresh)}" if reading.fresh else ""
-        self.query_one("#add", Button).label = labelled(f"Add{count}", "^s")
+        button = self.query_one("#add", Button)
+        button.label = labelled(f"Add{count}", "^s")
+        button.refresh(layout=True)  # or it stays as wide as its first words
 
     def _summary(self) -> Content:
         reading = self._reading

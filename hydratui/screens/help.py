@@ -23,6 +23,8 @@ from hydratui.widgets.signs import JOB_SIGNS, LANE_SIGNS, RACING, Sign
 _GAP = 2
 _KEY = 9
 _USAGE = 16
+_LEAST = Size(6, 3)
+"""A frame, and something in it."""
 
 
 class HelpText(LineWidget[Groups]):
@@ -33,6 +35,8 @@ class HelpText(LineWidget[Groups]):
         self._top = 0
 
     def lay(self, value: Groups, size: Size) -> Sequence[Line]:
+        if size.width < _LEAST.width or size.height < _LEAST.height:
+            return [line(size.width, ("esc closes", "dim"))]
         deepest = len(help_rows(value, size.width)) - (size.height - 2)
         self._top = max(min(self._top, deepest), 0)
         return help_pane(value, size.width, size.height, self._top)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
+from textual.events import Key
+
 from engine import JobSnapshot, JobState
 from hydratui.screens.confirm import Choice, Confirm
 from hydratui.text import rate
@@ -37,7 +39,8 @@ class Leaving(Confirm[Leave]):
             hint="A second q or ctrl+c quits at once.",
         )
 
-    def key_q(self) -> None:
+    def key_q(self, event: Key) -> None:
+        event.stop()  # or it looks for a screen where there is none any more
         _ = self.dismiss(Leave.QUIT)
 
 

@@ -191,13 +191,16 @@ class MainScreen(Board):
 
     def action_job_copy_url(self) -> None:
         if self.job is not None:
-            self.app.copy_to_clipboard(self.helm.spec(self.job.id).url)
-            self.note("the URL is in the clipboard")
+            self._copy(self.helm.spec(self.job.id).url, "URL")
 
     def action_job_copy_path(self) -> None:
         if self.job is not None and self.job.target:
-            self.app.copy_to_clipboard(self.job.target)
-            self.note("the path is in the clipboard")
+            self._copy(self.job.target, "path")
+
+    def _copy(self, text: str, what: str) -> None:
+        """What is no text in it, as in some names of files, can not be copied."""
+        self.app.copy_to_clipboard(text.encode(errors="replace").decode())
+        self.note(f"the {what} is in the clipboard")
 
     def action_job_open_file(self) -> None:
         if self.job is not None and self.job.target:

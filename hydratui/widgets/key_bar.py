@@ -68,7 +68,10 @@ class ViewBar(LineWidget[Place]):
         return [view_line(value, size.width)]
 
     async def on_click(self, event: Click) -> None:
-        spot = spot_at(view_spots(self._value.view), event.x) if self._value else None
+        if self._value is None:
+            return
+        spots = view_spots(self._value.view, self.content_size.width)
+        spot = spot_at(spots, event.x)
         if spot is not None:
             await self.screen.run_action(spot.command)
 
@@ -107,15 +110,22 @@ _INSTEAD = {
 }
 
 
-def view_spots(current: str) -> list[Spot]:
-    tabs = []
-    for key, view in enumerate(VIEWS, start=1):
-        name = view.capitalize()
-        spans: tuple[Span, ...] = ((f" {key} ", "key"), (f"{name} ", "dim"))
-        if view == current:
-            spans = ((f"[{key} {name}]", "tab"),)
-        tabs.append((spans, f"view_{view}"))
-    return _placed(tabs, 1, 0)
+def view_spots(current: str, cells: int = 80) -> list[Spot]:
+    """All of them, closer together where there is little room."""
+    spots: list[Spot] = []
+    for gap in (" ", ""):
+        spots = _placed([_tab(view, current, gap) for view in VIEWS], 1, 0)
+        if spots[-1].stop <= cells:
+            break
+    return spots
+
+
+def _tab(view: str, current: str, gap: str) -> tuple[tuple[Span, ...], str]:
+    key, name = VIEWS.index(view) + 1, view.capitalize()
+    spans: tuple[Span, ...] = ((f" {key} ", "key"), (name + gap, "dim"))
+    if view == current:
+        spans = ((f"[{key} {name}]", "tab"),)
+    return spans, f"view_{view}"
 
 
 def spot_at(spots: Sequence[Spot], x: int) -> Spot | None:
@@ -127,7 +137,7 @@ def spot_line(spots: Sequence[Spot], cells: int) -> Line:
 
 
 def view_line(place: Place, cells: int) -> Line:
-    left = _spans(view_spots(place.view))
+    left = _spans(view_spots(place.view, cells))
     room = cells - sum(width_of(text) for text, _ in left) - 3
     name = shorten(safe(place.name), max(room, 0))
     return spread(cells, left, [(name, "strong"), ("  ", "text")])
