@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from textual.events import (
-    Event as Message,
-    Key,
-    MouseScrollDown,
-    MouseScrollUp,
-    Paste,
-    Resize,
-)
+from textual.events import MouseScrollDown, MouseScrollUp, Paste, Resize
 from textual.geometry import Size
-from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
-from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -29,20 +19,14 @@ from hydratui.settings import Settings
 from hydratui.widgets.line import LineWidget
 from hydratui.widgets.prompt import Prompt
 from hydratui.widgets.queue_table import QueueTable
+from tests.hydratui.hands import is_over, press, send, settle
 from tests.hydratui.support import Call, FakeEngine, mixed_queue
 
 WIDE, NARROW = (120, 36), (80, 24)
 
-_QUIET = 20
-"""Turns of the loop in which nobody had anything to do: then all is done."""
-
 
 class Stage:
-    """What a test does to the app, and what it sees of it.
-
-    It waits for messages, not for time: a key costs a millisecond or two, where a
-    pilot's costs fifty.
-    """
+    """What a test does to the app, and what it sees of it."""
 
     def __init__(self, engine: FakeEngine, app: HydraApp, pilot: Pilot[None]) -> None:
         self.engine = engine
@@ -52,8 +36,7 @@ class Stage:
     # ----------------------------------------------------------------- doing
 
     async def press(self, *keys: str) -> None:
-        for key in keys:
-            await self._send(_pressed(key))
+        await press(self.app, *keys)
 
     async def command(self, text: str) -> None:
         """Type it behind a colon, and finish the line."""
@@ -61,47 +44,24 @@ class Stage:
 
     async def paste(self, text: str) -> None:
         """As a terminal does it: at once, wherever the focus is."""
-        await self._send(Paste(text))
+        await send(self.app, Paste(text))
 
     async def wheel(self, x: int, y: int, *, down: bool) -> None:
         kind = MouseScrollDown if down else MouseScrollUp
         keys = (False, False, False)
-        await self._send(kind(None, x, y, 0, 0, 0, *keys, screen_x=x, screen_y=y))
+        await send(self.app, kind(None, x, y, 0, 0, 0, *keys, screen_x=x, screen_y=y))
 
     async def resize(self, width: int, height: int) -> None:
         size = Size(width, height)
         assert self.app._driver is not None
         self.app._driver._size = (width, height)
-        await self._send(Resize(size, size))
+        await send(self.app, Resize(size, size))
         self.app._check_resize()  # it waits for more of them
-        await self.settle()
-
-    async def _send(self, event: Message) -> None:
-        """Let the terminal tell of it, and wait until all of it has been answered."""
-        assert self.app._driver is not None
-        event.set_sender(self.app)
-        self.app._driver.send_message(event)
         await self.settle()
 
     async def settle(self) -> None:
         """Wait until what was sent has arrived, with all that came of it."""
-        for _ in range(2):
-            await self._quiet()
-            if not self.has_left():
-                self.app.screen._on_timer_update()
-        await self._quiet()
-
-    async def _quiet(self) -> None:
-        turns = 0
-        while turns < _QUIET and not self.has_left():
-            await asyncio.sleep(0)
-            busy = any(pump.message_queue_size for pump in self._pumps())
-            turns = 0 if busy else turns + 1
-
-    def _pumps(self) -> Iterator[MessagePump]:
-        yield self.app
-        for screen in self.app.screen_stack:
-            yield from screen.walk_children(with_self=True)
+        await settle(self.app)
 
     async def click(self, selector: str, x: int, y: int = 0, times: int = 1) -> None:
         assert await self.pilot.click(selector, offset=(x, y), times=times)
@@ -127,7 +87,7 @@ class Stage:
 
     def has_left(self) -> bool:
         """Whether the app is over, or on its way out."""
-        return self.app._exit or self.app._exception is not None
+        return is_over(self.app)
 
     @property
     def main(self) -> MainScreen:
@@ -231,14 +191,3 @@ def few_jobs() -> list[JobSnapshot]:
 
 def failed(*numbers: int) -> list[Event]:
     return [Event(1000.0, n, EventKind.FAILED, f"job {n}: 404") for n in numbers]
-
-
-def _pressed(key: str) -> Key:
-    """The event that a terminal's driver makes of a key, or of a letter."""
-    if len(key) == 1 and not key.isalnum():
-        key = _character_to_key(key)
-    name = _get_unicode_name_from_key(REPLACED_KEYS.get(key, key))
-    try:
-        return Key(key, unicodedata.lookup(name))
-    except KeyError:
-        return Key(key, key if len(key) == 1 else None)

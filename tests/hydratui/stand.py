@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 import hydratui
 from hydratui.theme import HYDRA
+from tests.hydratui.hands import press, send
 
 SIZES = [(120, 36), (80, 24), (60, 15)]
 
@@ -38,13 +39,11 @@ class Stand(App[None]):
         await self.push_screen(self.dialog, self.results.append)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        await press(self, *keys)
 
     async def paste(self, text: str) -> None:
         """As a terminal does it: at once, wherever the focus is."""
-        assert self.focused is not None
-        self.focused.post_message(Paste(text))
-        await self.pilot.pause()
+        await send(self, Paste(text))
 
     async def click(self, selector: str) -> None:
         assert await self.pilot.click(selector)

@@ -17,6 +17,7 @@ from hydratui.screens.confirm import Confirm
 from hydratui.screens.settings import SettingsScreen
 from hydratui.settings import Settings, load
 from hydratui.widgets.setting import Choice, Lines, SettingRow
+from tests.hydratui.hands import press
 from tests.hydratui.support import FakeEngine, running_job
 
 MINE = """\
@@ -53,8 +54,7 @@ class Stage:
         return self.app.screen
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        await press(self.app, *keys)
 
     async def go(self, group: str) -> None:
         """To a group, from wherever one is."""

@@ -168,8 +168,10 @@ class Terminal:
         except TimeoutError:
             raise AssertionError(f"not so in {within} s:\n{self.picture}") from None
 
-    async def shows(self, *texts: str, within: float = PATIENCE) -> None:
+    async def shows(self, *texts: str, within: float = PATIENCE) -> str:
+        """Wait until all of them are on screen; the picture that has them."""
         await self.until(lambda: all(text in self.picture for text in texts), within)
+        return self.picture
 
     async def hides(self, text: str) -> None:
         await self.until(lambda: text not in self.picture)

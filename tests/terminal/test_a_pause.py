@@ -31,10 +31,8 @@ async def test_a_shell_has_it_stopped_and_goes_on_with_it(tmp_path: Path) -> Non
     ):
         await terminal.shows("ready>")
         as_before = terminal.modes
-        terminal.type(
-            shlex.join([*PROGRAM, "--stall-timeout", "1", origin.url("/file")])
-        )
-        terminal.type("\r")
+        command = [*PROGRAM, "--stall-timeout", "1", origin.url("/file")]
+        terminal.type(shlex.join(command) + "\r")
         await origin.until(lambda: origin.served > 1_000_000)
         assert terminal.modes != as_before
         terminal.type("\x1a")
@@ -49,8 +47,7 @@ async def test_a_shell_has_it_stopped_and_goes_on_with_it(tmp_path: Path) -> Non
         await terminal.shows("Queue  1 job", "Throughput")
         await terminal.until(lambda: terminal.signs == {"file": "✓"})
         terminal.type("6")
-        await terminal.shows("[6 Log]", "size only")
-        assert "↻" not in terminal.picture
+        assert "↻" not in await terminal.shows("[6 Log]", "size only")
         terminal.type("q")
         await terminal.shows("ready>")
         assert terminal.is_given_back
