@@ -49,11 +49,13 @@ def is_over(app: App[Any]) -> bool:
 
 
 async def _quiet(app: App[Any]) -> None:
-    turns = 0
+    turns, pumps = 0, [*_pumps(app)]
     while turns < _QUIET and not is_over(app):
         await asyncio.sleep(0)
-        busy = any(pump.message_queue_size for pump in _pumps(app))
-        turns = 0 if busy else turns + 1
+        if any(pump.message_queue_size for pump in pumps):
+            turns, pumps = 0, [*_pumps(app)]
+        else:
+            turns += 1
 
 
 def _pumps(app: App[Any]) -> Iterator[MessagePump]:

@@ -17,7 +17,8 @@ JOBS = 10_000
 STATES = (JobState.PAUSED, JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 SOON = 3.0
 """Seconds to the first whole screen; a third of that where nobody else works."""
-MOST_LAG = 0.05
+MOST_LAG = 0.1
+"""Seconds, in all turns but one in a hundred; a quarter of that where nobody works."""
 GIB = 1 << 30
 
 
