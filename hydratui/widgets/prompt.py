@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
@@ -99,12 +100,25 @@ class Prompt(Line):
         else:
             self.action_give_up()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    async def _on_key(self, event: Key) -> None:
+        """Keys may come together: those behind the one that closes it steer again."""
+        if self.is_open and event.key not in {"enter", "escape"}:
+            await super()._on_key(event)
+            return
         event.stop()
-        if event.value not in self._said[-1:]:
-            self._said = [*self._said, event.value][-KEPT:]
+        event.prevent_default()
+        if not self.is_open:
+            self.app.post_message(Key(event.key, event.character))
+        elif event.key == "enter":
+            await self.action_submit()
+        else:
+            self.action_give_up()
+
+    async def action_submit(self) -> None:
+        if self.value not in self._said[-1:]:
+            self._said = [*self._said, self.value][-KEPT:]
         self.close()
-        self.post_message(self.Typed(self.sign, event.value[1:]))
+        self.post_message(self.Typed(self.sign, self.value[1:]))
 
     def action_give_up(self) -> None:
         self.close()

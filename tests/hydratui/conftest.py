@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from textual.widgets import Input
 
 _NOISY = ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_FPS", "TEXTUAL_ANIMATIONS")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settled_memory() -> None:
+    """What is loaded by now stays: to look through it again and again takes as long
+    as the tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -54,6 +54,15 @@ async def test_letters_that_come_at_once_are_letters_too() -> None:
         assert stage.is_home()
 
 
+async def test_a_key_that_comes_with_enter_is_a_key_again() -> None:
+    """A slow line brings several at once: what follows the end steers."""
+    async with staged(few_jobs()) as stage:
+        for key, letter in (("slash", "/"), ("x", "x"), ("enter", "\r"), ("2", "2")):
+            stage.app.post_message(Key(key, letter))
+        assert await stage.comes(lambda: stage.main.view == "lanes")
+        assert stage.queue.filter.text == "x"
+
+
 async def test_everything_goes_on_above_it() -> None:
     """The prompt is no dialog: ticks are shown while it is open."""
     async with staged(few_jobs()) as stage:

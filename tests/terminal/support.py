@@ -31,18 +31,8 @@ LOGIN = (
 )
 """Makes the terminal the one that controls whatever follows."""
 PROGRAM = (sys.executable, "-m", "hydratui.cli")
-
-
-def steered(kind: str, home: Path) -> tuple[str, ...]:
-    """A program with something about it; `tests.terminal.steered` knows which."""
-    module = "tests.terminal.steered"
-    return (sys.executable, "-m", module, kind, str(home / "report"))
-
-
 PASTE = "\x1b[200~{}\x1b[201~"
 _NOISY = ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_FPS", "TEXTUAL_ANIMATIONS")
-
-
 _JOB = re.compile(r"│([▌ ])[● ] *(\d+) (\S) (\S+) (.*)│")
 
 
@@ -236,6 +226,12 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(home / "config"),
         **more,
     }
+
+
+def steered(kind: str, home: Path) -> tuple[str, ...]:
+    """A program with something about it; `tests.terminal.steered` knows which."""
+    module = "tests.terminal.steered"
+    return (sys.executable, "-m", module, kind, str(home / "report"))
 
 
 def queue_of(home: Path) -> Path:
