@@ -183,7 +183,7 @@ class Response:
             self._flush = None
         if self._is_full:
             self._is_full = False
-            self._resume()
+            self._turn.resume(self._resume)
         return pieces
 
     @property

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 from hypothesis import given, strategies as st
 
-from engine.limiter import BURST, REFILL, Limiter, TokenBucket, Turn
+from engine.limiter import BURST, REFILL, RESUMED, Limiter, TokenBucket, Turn
 
 
 class Clock:
@@ -456,3 +456,23 @@ async def test_one_who_breaks_does_not_end_the_turns(clock: Clock) -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert resumed == [2]
+
+
+async def test_a_turn_resumes_only_as_many_as_its_budget_bears(clock: Clock) -> None:
+    """Resuming takes no time itself, what it sets off does: a few in each turn."""
+    turn = Turn(asyncio.get_running_loop())
+    turn.budget = 3 * RESUMED
+    resumed: list[int] = []
+    for number in range(7):
+        turn.resume(lambda number=number: resumed.append(number))  # type: ignore[misc]
+    assert resumed == []
+    for most in (3, 6, 7):
+        await asyncio.sleep(0)
+        assert resumed == list(range(most))
+
+
+async def test_with_nobody_watching_whoever_has_room_goes_on_at_once() -> None:
+    """Without a budget resuming waits for nothing."""
+    resumed: list[int] = []
+    Turn(asyncio.get_running_loop()).resume(lambda: resumed.append(1))
+    assert resumed == [1]
