@@ -54,6 +54,10 @@ class Config:
     """Seconds without progress; None is 300, and 10 before a host was ever reached."""
     stall_timeout: float = 10.0
     connect_timeout: float = 15.0
+    verify: bool = True
+    """Whether to look for digests where none was typed: in headers, beside the file."""
+    typehash: str = "md5"
+    """The algorithm to prefer among digests of one origin; hashlib's name."""
     on_conflict: OnConflict = OnConflict.RENAME
     restart: bool = False
     """Begin anew instead of going on with what an earlier run left."""

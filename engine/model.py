@@ -31,6 +31,25 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """A digest that the file is said to have, and who says so."""
+
+    digest: Digest
+    origin: str
+    """For people: `--checksum`, `Repr-Digest`, `SHA256SUMS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Digests of the parts of a file, each `size` bytes long, the last one shorter."""
+
+    size: int
+    algorithm: str
+    hexes: tuple[str, ...]
+    """In the order of the file, from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """One file to fetch; what is None is taken from the engine's Config."""
 
@@ -47,6 +66,13 @@ class JobSpec:
     limit: float | None = None
     command: str | None = None
     """For the shell: gets the bytes in order, instead of a file."""
+    mirrors: tuple[str, ...] = ()
+    """Other URLs of the same file, the better ones first."""
+    promises: tuple[Promise, ...] = ()
+    """What a list or a Metalink says of its digests; `checksum` goes before them."""
+    pieces: Pieces | None = None
+    size: int | None = None
+    """What it is said to be long; another length is another file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +193,8 @@ class LaneSnapshot:
     """Whether it fetches again what a slow lane is also fetching."""
     note: str = ""
     """Why it waits, for people: "429, 4 s"."""
+    host: str = ""
+    """Who serves it, where there are mirrors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +239,57 @@ class FrontSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashSnapshot:
-    """How far the digest has been computed."""
+    """How far a digest has been computed."""
 
     algorithm: str
     hashed: int
     expected: str | None
     actual: str | None = None
     """The digest in hex, once it is known."""
+    origin: str = ""
+    """Who says what is expected; see `Promise.origin`."""
+    rate: float = 0.0
+    """Bytes hashed per second, lately."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiecesSnapshot:
+    """How many parts of the file have been compared with their own digests."""
+
+    algorithm: str
+    size: int
+    """Bytes of one."""
+    count: int
+    checked: int
+    bad: int
+    """How often one was wrong, and was fetched again."""
+
+
+class MirrorState(StrEnum):
+    """What a transfer thinks of one of its sources."""
+
+    UNTRIED = "untried"
+    PROVING = "proving"
+    """Asked for bytes that are here already, to be compared."""
+    USED = "used"
+    BENCHED = "benched"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorSnapshot:
+    """One source of a job's file."""
+
+    url: str
+    """Masked."""
+    host: str
+    state: MirrorState
+    lanes: int
+    rate: float
+    """Bytes per second, all its lanes together."""
+    received: int
+    """Bytes that it brought."""
+    note: str = ""
+    """Why it is benched, or what it was last blamed for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +353,13 @@ class JobSnapshot:
     """What is already here, lowest first."""
     window: WindowSnapshot | None = None
     front: FrontSnapshot | None = None
-    hash: HashSnapshot | None = None
+    hashes: tuple[HashSnapshot, ...] = ()
+    """One for each algorithm that is compared; empty while none is promised."""
+    searching: bool = False
+    """Whether digests are still being looked for beside the file."""
+    parts: PiecesSnapshot | None = None
+    mirrors: tuple[MirrorSnapshot, ...] = ()
+    """Every source, the first one included; empty where there is only that."""
     source: SourceSnapshot | None = None
     piped: CommandSnapshot | None = None
     bottleneck: Bottleneck = Bottleneck.NETWORK
@@ -309,6 +387,8 @@ class EventKind(StrEnum):
     STARTED = "started"
     WINDOW = "window"
     RETRY = "retry"
+    MIRROR = "mirror"
+    """A source was taken into use, or benched, and why."""
     CHANGED = "changed"
     EXPIRED = "expired"
     VERIFIED = "verified"
