@@ -56,6 +56,7 @@ from engine.model import (
 from engine.ranges import ByteRange
 from engine.store import Store, default_path, open_store
 from engine.transport import browsers
+from engine.unfolding import specs_of_metalink
 
 __all__ = [
     "Bottleneck",
@@ -106,4 +107,5 @@ __all__ = [
     "open_store",
     "parse_digest",
     "parse_size",
+    "specs_of_metalink",
 ]

@@ -17,9 +17,10 @@ from engine.files import FileSink
 from engine.job import Job
 from engine.journal import Link
 from engine.limiter import Limiter
-from engine.model import JobSpec
+from engine.model import JobSpec, Promise
 from engine.piping import PipeDelivery
 from engine.places import Places
+from engine.search import Search
 from engine.sinks import StreamSink
 from engine.source import Source
 from engine.transport import Transport
@@ -45,6 +46,8 @@ class Commons:
         self._windows: dict[str, Window] = {}
         self._places = Places()
         self.disk = Disk()
+        self.search = Search() if config.verify else None
+        """Where digests are looked for that nobody has told us."""
         self._hashes = ThreadPoolExecutor(HASH_THREADS, "hydra-hash")
 
     def close(self) -> None:
@@ -80,13 +83,21 @@ class Commons:
 
     def delivery(self, job: Job, stream: StreamSink | None) -> Delivery:
         """To `stream` where there is one, else to a command or a file, as typed."""
-        checksum = job.spec.checksum
-        verifier = Verifier(checksum, self._hashes) if checksum else None
+        verifier = self._verifier(job.spec)
         if stream is not None:
             return StreamDelivery(stream, verifier)
         if job.spec.command is not None:
             return self._to_command(job, job.spec.command, verifier)
         return self._to_file(job, verifier)
+
+    def _verifier(self, spec: JobSpec) -> Verifier | None:
+        """With what was promised before anybody was asked."""
+        promises = spec.promises
+        if spec.checksum is not None:
+            promises = (Promise(spec.checksum, "--checksum"),)
+        if not (self._config.verify or promises or spec.pieces):
+            return None
+        return Verifier(self._hashes, promises, spec.pieces)
 
     def _to_command(
         self, job: Job, command: str, verifier: Verifier | None

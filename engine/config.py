@@ -127,7 +127,8 @@ def check_url(url: str) -> None:
 
 def check_spec(spec: JobSpec) -> None:
     """Refuse what can never work."""
-    check_url(spec.url)
+    for url in (spec.url, *spec.mirrors):
+        check_url(url)
     for header in spec.headers:
         check_header(header)
     if spec.name is not None and not sanitise(spec.name):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from engine.errors import HydraError, IntegrityError, LocalError, first_of
+from engine.errors import HydraError, LocalError, first_of
 from engine.files import SMALL_FILE, FileSink
 from engine.journal import Record
 from engine.model import Block, RemoteFile
@@ -77,7 +77,8 @@ class FileDelivery:
 
     async def open(self, remote: RemoteFile) -> str:
         """Make room for the file; or say why there is nothing to do."""
-        expected = self.verifier.expected if self.verifier else None
+        promises = self.verifier.promises if self.verifier else ()
+        expected = promises[0].digest if promises else None
         name = self._name or remote.name
         return await self._file.open(name, remote, modified(remote), expected)
 
@@ -123,14 +124,18 @@ class FileDelivery:
         """Nobody reads a file along."""
 
     async def check(self, plan: Plan, remote: RemoteFile) -> str:
-        """Compare the digest; the verdict, for people. Wrong bytes are set apart."""
-        if self.verifier is None:
-            return _by_size(remote)
-        try:
-            return await self.verifier.conclude(self._file, plan)
-        except IntegrityError:
-            await self._file.condemn()
-            raise
+        """Compare the digests; the verdict, for people.
+
+        Raises IntegrityError, and BadPieces where some parts are to come again.
+        """
+        verdict = (
+            await self.verifier.conclude(self._file, plan) if self.verifier else ""
+        )
+        return verdict or _by_size(remote)
+
+    async def condemn(self) -> None:
+        """The bytes are wrong: set them apart."""
+        await self._file.condemn()
 
     async def finish(self, plan: Plan, remote: RemoteFile) -> None:
         """Flush it and give it its name."""
@@ -212,7 +217,11 @@ class StreamDelivery:
         await self.drained.wait()
 
     async def check(self, _plan: Plan, remote: RemoteFile) -> str:
-        return self.verifier.compare() if self.verifier else _by_size(remote)
+        verdict = self.verifier.compare() if self.verifier else ""
+        return verdict or _by_size(remote)
+
+    async def condemn(self) -> None:
+        """What the reader has had cannot be taken back."""
 
     async def finish(self, plan: Plan, remote: RemoteFile) -> None:
         """What the reader has had is its own."""
@@ -228,7 +237,8 @@ class StreamDelivery:
     async def batches(self) -> AsyncGenerator[list[Block]]:
         """The bytes in order; hashed while the caller has them."""
         async for batch in self._sink.batches():
-            hashing = self.verifier.feed(batch) if self.verifier else None
+            is_wanted = self.verifier is not None and self.verifier.is_wanted
+            hashing = self.verifier.feed(batch) if self.verifier and is_wanted else None
             yield batch
             if hashing is not None:
                 await hashing

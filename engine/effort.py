@@ -11,6 +11,7 @@ machine itself took is nobody's fault, and is excused before it is judged.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import monotonic
@@ -18,13 +19,16 @@ from time import monotonic
 from engine.bottleneck import Signs, Tally
 from engine.config import Config
 from engine.delivery import Delivery, First
+from engine.errors import ChangedError, IntegrityError, NetworkError, RefusedError
 from engine.journal import Link
 from engine.lane import Lane
 from engine.limiter import Limiter
-from engine.model import EventKind, RemoteFile, WindowChange
+from engine.mirrors import Mirror, Mirrors
+from engine.model import EventKind, MirrorSnapshot, RemoteFile, WindowChange
 from engine.opening import Opened, Opening
 from engine.patience import Patience
 from engine.plan import Plan
+from engine.ranges import ByteRange, RangeSet
 from engine.sizes import (
     HASHED_SEGMENT,
     LARGEST_SEGMENT,
@@ -35,10 +39,12 @@ from engine.sizes import (
 )
 from engine.trail import Trail
 from engine.transfer import Transfer
-from engine.window import Window
+from engine.window import Seat, Window
 
 MANY_LANES = 16
 """How many a stream's buffer is divided among, where nobody typed a number."""
+MOST_REPAIRS = 3
+"""How often a part of the file is fetched again because it was wrong."""
 MOUTHFUL = 256 * 1024
 """Bytes that a reader is busy with, while more could come."""
 
@@ -57,22 +63,32 @@ class Effort:
         config: Config,
         threads: int | None,
         limiter: Limiter,
+        size: int | None,
+        is_hashed: Callable[[], bool],
         window_of: Callable[[str], Window],
         on_bytes: Callable[[int], None],
         tell: Callable[[EventKind, str], None],
     ) -> None:
         self.tally = Tally()
-        self.window: Window | None = None
         self.transfer: Transfer | None = None
         self._trail = trail
         self._delivery = delivery
         self._config = config
         self._threads = threads
         self._limiter = limiter
+        self._size = size
+        """What the file is said to be long."""
+        self._is_hashed = is_hashed
         self._window_of = window_of
+        self._seat = Seat(window_of, threads)
+        self._first: Mirror | None = None
+        self._others: dict[str, Mirror] = {}
+        """Every other source that a transfer may ask, by its URL."""
         self._on_bytes = on_bytes
         self._tell = tell
         self._patience: Patience | None = None
+        self._repairs: Counter[ByteRange] = Counter()
+        """How often a part was wrong."""
         self._told: WindowChange | None = None
         self._denied_before, self._looked_at = 0, monotonic()
         if delivery.stream is not None:
@@ -86,6 +102,22 @@ class Effort:
         `known` and `plan` are what the job has itself. Raises ChangedError where
         what is here is of another version.
         """
+        failed, places = "", 0
+        while True:
+            try:
+                return await self._open(known, plan, elsewhere=bool(failed))
+            except (RefusedError, NetworkError, ChangedError) as error:
+                host = self._trail.source.host
+                if isinstance(error, ChangedError) and not failed:
+                    raise
+                if not self._trail.fall_back(places):
+                    raise
+                places, failed = places + 1, failed or str(error)
+                self._tell(EventKind.MIRROR, f"{host}: {error}; asks another")
+
+    async def _open(
+        self, known: RemoteFile | None, plan: Plan, *, elsewhere: bool
+    ) -> Opened:
         self._patience = self._new_patience()
         opening = Opening(
             link=Link.of(self._trail.began),
@@ -94,8 +126,9 @@ class Effort:
             patience=self._patience,
             join=self._join,
             least=self._sizes().least,
+            size=self._size,
         )
-        return await opening.open(known, plan)
+        return await opening.open(known, plan, elsewhere=elsewhere)
 
     async def fetch(
         self, remote: RemoteFile, plan: Plan, first: First | None
@@ -103,11 +136,9 @@ class Effort:
         """Fetch what the plan wants; the file as it is known then."""
         self._patience = self._new_patience()
         self.transfer = transfer = Transfer(
-            source=self._trail.source,
-            remote=remote,
+            mirrors=self._mirrors_for(remote),
             plan=plan,
             sink=self._delivery.sink,
-            window=self._join(),
             patience=self._patience,
             limiter=self._limiter,
             sizes=self._sizes(),
@@ -116,6 +147,23 @@ class Effort:
         )
         await self._delivery.accompany(transfer, first, plan)
         return transfer.remote
+
+    def _mirrors_for(self, remote: RemoteFile) -> Mirrors:
+        """What was learned of the others stays, however often the first changes."""
+        trail = self._trail
+        trail.learn(trail.source.links().duplicates)
+        for url in trail.mirrors:
+            if url not in self._others:
+                source = trail.source.elsewhere(url)
+                seat = Seat(self._window_of, self._threads)
+                self._others[url] = Mirror(source, seat)
+        others = [self._others[url] for url in trail.mirrors]
+        if self._first is None or self._first.source is not trail.source:
+            self._first = Mirror(trail.source, self._seat, remote)
+        self._first.remote = remote
+        mirrors = Mirrors(self._first, others, self._tell_mirror)
+        mirrors.begin()
+        return mirrors
 
     def leave(self) -> RemoteFile | None:
         """Fetch no more; the file as it is known by now, if it was being fetched."""
@@ -126,16 +174,32 @@ class Effort:
 
     def part(self) -> None:
         """Take no part in any window."""
-        if self.window is not None:
-            self.window.part(self._threads)
-            self.window = None
+        self._seat.leave()
+        for mirror in self._others.values():
+            mirror.seat.leave()
+
+    def blame(self, part: ByteRange) -> None:
+        """What is here of `part` is wrong, and is fetched again.
+
+        Raises IntegrityError where that was done too often.
+        """
+        assert self.transfer is not None
+        self._repairs[part] += 1
+        if self._repairs[part] > MOST_REPAIRS:
+            raise IntegrityError(f"{part} is wrong, however often it is fetched")
+        self.transfer.blame(part)
+
+    def suspects(self) -> RangeSet:
+        """What others than the first have brought; they are asked no more."""
+        assert self.transfer is not None
+        return self.transfer.mirrors.all_from_first()
 
     # -- what may happen to it meanwhile -----------------------------------------
 
     def set_threads(self, threads: int | None) -> None:
         """Most lanes from now on; None lets the window find out."""
-        if self.window is not None:
-            self.window.resize(self._threads, threads, monotonic())
+        for seat in (self._seat, *(one.seat for one in self._others.values())):
+            seat.resize(threads)
         self._threads = threads
         if self.transfer is not None:
             self.transfer.set_threads(threads)
@@ -162,6 +226,18 @@ class Effort:
     # -- a look at it --------------------------------------------------------------
 
     @property
+    def window(self) -> Window | None:
+        """Of the host that is asked first, while there is work."""
+        return self._seat.window
+
+    @property
+    def mirrors(self) -> tuple[MirrorSnapshot, ...]:
+        """Every source, where there are several."""
+        if self.transfer is None:
+            return ()
+        return self.transfer.mirrors.snapshot(monotonic())
+
+    @property
     def lanes(self) -> Mapping[int, Lane]:
         """Those that fly, by their numbers."""
         return self.transfer.lanes if self.transfer is not None else {}
@@ -170,19 +246,20 @@ class Effort:
         """Look up: time has passed, and something may have been limiting."""
         now = monotonic()
         if self.window is not None and self.transfer is not None:
-            self._excuse(self.window, self.transfer, now - self._looked_at)
+            self._excuse(self.transfer, now - self._looked_at)
             self._tell_change(self.window)
+            self.transfer.sizes = self._sizes()
         self._denied_before, self._looked_at = self._limiter.denials, now
         self.tally.look(self._signs(now), now)
         self.poke()
 
-    def _excuse(self, window: Window, transfer: Transfer, passed: float) -> None:
+    def _excuse(self, transfer: Transfer, passed: float) -> None:
         """What held us back since the last look is not held against anybody."""
         throttled = self._limiter.denials > self._denied_before
         if throttled:
-            window.excuse("limit")
+            transfer.mirrors.excuse("limit")
         if transfer.waits_for_sink:
-            window.excuse("sink")
+            transfer.mirrors.excuse("sink")
         if self._patience and (throttled or transfer.is_held_back):
             self._patience.excuse(passed)
 
@@ -213,12 +290,10 @@ class Effort:
 
     def _join(self) -> Window:
         """Be counted in the window of the host that the next request goes to."""
-        window = self._window_of(self._trail.source.host)
-        if window is not self.window:
-            self.part()
-            window.join(self._threads, monotonic())
-            self.window = window
-        return window
+        return self._seat.take(self._trail.source.host)
+
+    def _tell_mirror(self, text: str) -> None:
+        self._tell(EventKind.MIRROR, text)
 
     def _new_patience(self) -> Patience:
         return Patience(self._config.give_up_after, self._retrying)
@@ -232,5 +307,5 @@ class Effort:
             share = config.buffer // (self._threads or MANY_LANES)
             most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
             return StreamSizes(SMALLEST_LEASE, most)
-        most = HASHED_SEGMENT if self._delivery.verifier else LARGEST_SEGMENT
+        most = HASHED_SEGMENT if self._is_hashed() else LARGEST_SEGMENT
         return FileSizes(config.min_chunk, max(most, config.min_chunk))

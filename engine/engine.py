@@ -355,6 +355,8 @@ class Engine:
             count=self._count,
             on_received=self._crew.admit,
             write_down=self._write_down,
+            on_unfolded=self._unfold if stream is None else None,
+            search=commons.search,
             past=past,
         )
         self._jobs[job.id] = job
@@ -369,6 +371,15 @@ class Engine:
         self._emit(job.id, EventKind.QUEUED, job.name)
         if not paused:
             self._crew.line_up(job)
+
+    def _unfold(self, job: Job, specs: tuple[JobSpec, ...]) -> None:
+        """A Metalink's files come in the place of the job that found it."""
+        first, *more = specs
+        for number, spec in enumerate(more, 1):
+            added = self.add(spec)
+            place = self._queue.place(job.id) + number
+            self.move(added, place - self._queue.place(added))
+        self._make_anew(job, self._placed(first), paused=False)
 
     def _settle_in(self, job: Job, *, first: bool = False) -> None:
         """Give it a place in the queue."""

@@ -38,6 +38,10 @@ class IntegrityError(HydraError):
     """The bytes are not the ones that were promised."""
 
 
+class BadPieces(HydraError):  # no error of anybody's yet
+    """Some parts are wrong, and have been given back to the plan to be fetched again."""
+
+
 class ChangedError(HydraError):
     """The remote file is no longer the one this job began with."""
 

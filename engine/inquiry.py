@@ -78,18 +78,26 @@ async def is_in(source: Source, known: RemoteFile, sample: Block) -> bool:
     try:
         if compare(known, describe(response)) is Likeness.PAGE:
             raise Fault("a web page came instead of the file")
-        skip = sample.offset - _start(response)
-        if skip < 0:
-            raise Fault("another part came than was asked for")
-        came = bytearray()
-        while len(came) < skip + sample.size and (pieces := await response.read()):
-            came += b"".join(pieces)
-            if skip >= len(came):
-                skip -= len(came)
-                came.clear()
-        return came[skip : skip + sample.size] == b"".join(sample.buffers)
+        return await begins_with(response, sample)
     finally:
         response.close()
+
+
+async def begins_with(response: Response, sample: Block) -> bool:
+    """Whether a body that covers the sample has these very bytes there.
+
+    Raises Fault where it does not cover it.
+    """
+    skip = sample.offset - _start(response)
+    if skip < 0:
+        raise Fault("another part came than was asked for")
+    came = bytearray()
+    while len(came) < skip + sample.size and (pieces := await response.read()):
+        came += b"".join(pieces)
+        if skip >= len(came):
+            skip -= len(came)
+            came.clear()
+    return came[skip : skip + sample.size] == b"".join(sample.buffers)
 
 
 def _start(response: Response) -> int:

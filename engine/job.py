@@ -14,6 +14,7 @@ with another version of a file that changed under it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from functools import cached_property
@@ -25,7 +26,14 @@ from humanize import naturalsize
 from engine.config import Config
 from engine.delivery import Delivery, First, StreamDelivery
 from engine.effort import Effort
-from engine.errors import ChangedError, ExpiredError, HydraError
+from engine.errors import (
+    BadPieces,
+    ChangedError,
+    ExpiredError,
+    HydraError,
+    IntegrityError,
+    first_of,
+)
 from engine.life import MOVES, Milestones
 from engine.limiter import Limiter
 from engine.masking import mask
@@ -42,10 +50,13 @@ from engine.model import (
 from engine.naming import name_for
 from engine.opening import Opened
 from engine.plan import Plan
+from engine.promises import Promises
 from engine.ranges import ByteRange
+from engine.search import Search
 from engine.source import Source
 from engine.store import Saved
 from engine.trail import Trail
+from engine.unfolding import is_metalink, unfold
 from engine.window import Window
 
 Emit = Callable[[JobId, EventKind, str], None]
@@ -72,6 +83,8 @@ class Job:
         count: Callable[[int], None],
         on_received: Callable[[], None],
         write_down: Callable[[], Awaitable[None]] = _keep_nothing,
+        on_unfolded: Callable[[Job, tuple[JobSpec, ...]], None] | None = None,
+        search: Search | None = None,
         past: Saved | None = None,
     ) -> None:
         self.id = id
@@ -88,8 +101,14 @@ class Job:
         self._known = (past.size, past.done) if past else (None, 0)
         """Size, and how much of it is here, for as long as no server was asked."""
         self._trail = Trail(
-            past.began if past else spec.url, spec.url, make_source, config.url_command
+            past.began if past else spec.url,
+            spec.url,
+            make_source,
+            config.url_command,
+            spec.mirrors,
         )
+        self._on_unfolded = on_unfolded
+        self._search = search
         self._make_delivery = make_delivery
         self._write_down = write_down
         self._window_of = window_of
@@ -121,6 +140,8 @@ class Job:
             config=self._config,
             threads=self.threads,
             limiter=self.limiter,
+            size=self.spec.size,
+            is_hashed=lambda: self.promises.may_hash,
             window_of=self._window_of,
             on_bytes=self._received,
             tell=self._tell,
@@ -333,20 +354,66 @@ class Job:
 
     async def _attempt(self) -> None:
         remote, first = await self._begin()
+        if self._on_unfolded is not None and is_metalink(remote):
+            await self._unfold(self._on_unfolded, first)
+        self.promises.told(self._trail.source)
         verdict = await self._open(remote, first)
         self._move(JobState.RUNNING)
         if not verdict:
-            self._tell(EventKind.STARTED, "started")
-            remote = await self.effort.fetch(remote, self.plan, first)
-        self._received_all()
-        await self.delivery.drain()
-        self._move(JobState.VERIFYING)
-        self.verdict = verdict or await self._check(remote)
-        if not verdict:
-            await self.delivery.finish(self.plan, remote)
+            verdict = await self._fetch(remote, first)
+        else:
+            await self._have_all()
+        self.verdict = verdict
         self._move(JobState.DONE)
         self._tell(EventKind.DONE, self.verdict)
         self.milestones.finish()
+
+    async def _unfold(
+        self,
+        on_unfolded: Callable[[Job, tuple[JobSpec, ...]], None],
+        first: First | None,
+    ) -> None:
+        """The Metalink's files are what was meant: they come in this job's place."""
+        self._drop(first)
+        specs = await unfold(self._trail.source, self.spec)
+        on_unfolded(self, specs)
+        await self.milestones.finished.wait()
+        raise asyncio.CancelledError
+
+    async def _fetch(self, remote: RemoteFile, first: First | None) -> str:
+        """Fetch, and compare, and again what turned out wrong; the verdict."""
+        self._tell(EventKind.STARTED, "started")
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._look_for_digests(group, remote)
+                return await self._fetch_what_is_right(remote, first)
+        except* IntegrityError as errors:
+            await self.delivery.condemn()
+            raise first_of(errors) from None
+        except* HydraError as errors:
+            raise first_of(errors) from None
+        raise AssertionError("unreachable")
+
+    async def _fetch_what_is_right(
+        self, remote: RemoteFile, first: First | None
+    ) -> str:
+        while True:
+            remote = await self.effort.fetch(remote, self.plan, first)
+            first = None
+            try:
+                await self._have_all()
+                verdict = await self._check(remote)
+            except BadPieces as bad:
+                self._tell(EventKind.RETRY, str(bad))
+                self._move(JobState.RUNNING)
+            else:
+                await self.delivery.finish(self.plan, remote)
+                return verdict
+
+    async def _have_all(self) -> None:
+        self._received_all()
+        await self.delivery.drain()
+        self._move(JobState.VERIFYING)
 
     async def _begin(self) -> tuple[RemoteFile, First | None]:
         """Learn what there is to fetch; the first of it may already flow."""
@@ -429,10 +496,34 @@ class Job:
         self._on_received()
 
     async def _check(self, remote: RemoteFile) -> str:
-        verdict = await self.delivery.check(self.plan, remote)
-        if self.delivery.verifier is not None:
+        await self.promises.wait()
+        try:
+            verdict = await self.delivery.check(self.plan, remote)
+        except IntegrityError:
+            suspects = self.effort.suspects()
+            if not suspects.total or not self.delivery.can_begin_again:
+                raise
+            self.plan.begin_again_without(suspects)
+            raise BadPieces("fetches again what other sources brought") from None
+        verifier = self.delivery.verifier
+        if verifier is not None and verifier.is_wanted:
             self._emit(self.id, EventKind.VERIFIED, verdict)
         return verdict
+
+    # -- what its digest should be ------------------------------------------------
+
+    @cached_property
+    def promises(self) -> Promises:
+        verifier = self.delivery.verifier
+        if verifier is not None:
+            verifier.on_bad = self.effort.blame
+        return Promises(verifier, self._search, self._config.typehash)
+
+    def _look_for_digests(self, group: asyncio.TaskGroup, remote: RemoteFile) -> None:
+        source, found = self._trail.source, self.delivery.received
+        self.promises.look(group, self.began, remote, source, found)
+        if self.is_streaming:
+            self.promises.speculate()
 
     def _fail(self, error: Exception) -> None:
         expired = isinstance(error, ExpiredError) and self.delivery.file is not None

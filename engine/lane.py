@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from engine.meter import Meter
+from engine.mirrors import Mirror
 from engine.model import LaneSnapshot, LaneState
 from engine.plan import Segment
 from engine.transport import Response
@@ -14,9 +15,15 @@ class Lane:
     """One connection's worker, as far as others may look at it."""
 
     def __init__(
-        self, segment: Segment, now: float, response: Response | None = None
+        self,
+        segment: Segment,
+        mirror: Mirror,
+        now: float,
+        response: Response | None = None,
     ) -> None:
         self.number = segment.lane
+        self.mirror = mirror
+        """Whom it asks."""
         self.response = response
         """Flowing, or None while there is none: before the answer, and in a nap."""
         self.task: asyncio.Task[None] | None = None
@@ -74,4 +81,5 @@ class Lane:
             rate=self.meter.rate(now),
             racing=self.segment.rival is not None,
             note=self.note,
+            host=self.mirror.host,
         )

@@ -137,7 +137,10 @@ def _with_details(job: Job, brief: JobSnapshot) -> JobSnapshot:
         pieces=tuple(job.plan.done),
         window=window.snapshot() if window else None,
         front=_front(job),
-        hash=verifier.snapshot() if verifier else None,
+        hashes=verifier.snapshots() if verifier else (),
+        searching=job.promises.is_looking,
+        parts=verifier.pieces_snapshot() if verifier else None,
+        mirrors=job.effort.mirrors,
         source=job.told,
         piped=delivery.snapshot() if isinstance(delivery, PipeDelivery) else None,
     )

@@ -18,7 +18,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     _S.RUNNING: frozenset(
         {_S.PROBING, _S.VERIFYING, _S.PAUSED, _S.FAILED, _S.EXPIRED, _S.CANCELLED}
     ),
-    _S.VERIFYING: frozenset({_S.DONE, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
+    _S.VERIFYING: frozenset({_S.RUNNING, _S.DONE, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
     _S.PAUSED: frozenset({_S.QUEUED, _S.CANCELLED}),
     _S.EXPIRED: frozenset({_S.QUEUED, _S.CANCELLED}),
     _S.DONE: frozenset(),

@@ -52,7 +52,10 @@ class Opening:
         patience: Patience,
         join: Callable[[], Window],
         least: int,
+        size: int | None,
     ) -> None:
+        self._size = size
+        """What the file is said to be long."""
         self._link = link
         self._delivery = delivery
         self._source = source
@@ -60,14 +63,20 @@ class Opening:
         self._join = join
         self._least = least
 
-    async def open(self, known: RemoteFile | None, plan: Plan) -> Opened:
+    async def open(
+        self, known: RemoteFile | None, plan: Plan, *, elsewhere: bool = False
+    ) -> Opened:
         """`known` and `plan` are what the job has itself, before a fresh link.
 
-        Raises ChangedError where what is here is of another version.
+        `elsewhere` says that another host is asked than before: its tags and dates
+        are its own, and the bytes decide. Raises ChangedError where what is here is
+        of another version.
         """
         record = await self._delivery.find() if known is None else None
         if record is not None:
             known, plan = record.remote, Plan(record.size, record.done)
+        if known is not None and elsewhere:
+            known = replace(known, etag=None, last_modified=None)
         while True:
             try:
                 return await self._ask(known, plan)
@@ -88,6 +97,10 @@ class Opening:
         asked = self._first_range(known, plan)
         remote, response = await self._probe(asked, known)
         try:
+            if None not in {self._size, remote.size} and remote.size != self._size:
+                raise RefusedError(  # noqa: TRY301
+                    f"it is {remote.size} bytes long, and should be {self._size}"
+                )
             if known is None:
                 plan = Plan(remote.size)
             else:

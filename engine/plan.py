@@ -143,12 +143,19 @@ class Plan:
         rival = segment.rival
         if rival is not None:
             rival.rival = None
-        taken = RangeSet(self.done)
-        for other in self.segments:
-            taken.add(ByteRange(other.landed, max(other.stop, other.landed)))
         stop = max(segment.stop, segment.mark)
-        for gap in taken.gaps(ByteRange(segment.landed, stop)):
-            self._todo.add(gap)
+        self._free(ByteRange(segment.landed, max(stop, segment.landed)))
+
+    def reject(self, part: ByteRange) -> None:
+        """What has landed there is wrong: it is to be fetched again."""
+        self.done.remove(part)
+        self._free(part)
+
+    def begin_again_without(self, parts: Iterable[ByteRange]) -> None:
+        """Some of what has landed is not to be trusted, and so no digest of it."""
+        self.restarts += 1
+        for part in parts:
+            self.reject(part)
 
     def steal(self, lane: int, victim: Segment, at: int) -> Segment:
         """Take `[at, stop)` of the victim's segment for another lane."""
@@ -204,6 +211,14 @@ class Plan:
         self._todo = RangeSet()
         segment.start = segment.mark = segment.landed = 0
         segment.stop = OPEN_END if self.size is None else self.size
+
+    def _free(self, part: ByteRange) -> None:
+        """Let be leased what of it has not landed, and nobody has leased."""
+        taken = RangeSet(self.done)
+        for other in self.segments:
+            taken.add(ByteRange(other.landed, max(other.stop, other.landed)))
+        for gap in taken.gaps(part):
+            self._todo.add(gap)
 
     def _issue(self, lane: int, start: int, stop: int) -> Segment:
         segment = Segment(lane, start, stop, mark=start, landed=start)

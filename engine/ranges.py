@@ -105,6 +105,11 @@ class RangeSet:
         at = bisect_right(self._starts, start) - 1
         return self._stops[at] if at >= 0 and start < self._stops[at] else start
 
+    def touches(self, part: ByteRange) -> bool:
+        """Whether any byte of `part` is in the set."""
+        following = self.following(part.start)
+        return part.start in self or (following is not None and following < part.stop)
+
     def following(self, offset: int) -> int | None:
         """The start of the first range beyond `offset`, or None."""
         at = bisect_right(self._starts, offset)

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from engine.answer import MOST_TEXT, Answer, told
 from engine.config import check_url
+from engine.digest_fields import promised
 from engine.errors import (
     Denied,
     Fault,
@@ -27,7 +28,8 @@ from engine.errors import (
 )
 from engine.identity import Doubt, Likeness, compare, condition
 from engine.limiter import Limiter
-from engine.model import Header, RemoteFile, SourceSnapshot
+from engine.metalink import Links, links
+from engine.model import Header, Promise, RemoteFile, SourceSnapshot
 from engine.naming import name_for
 from engine.ranges import ByteRange
 from engine.retry import TRANSIENT, retry_after
@@ -103,11 +105,46 @@ class Source:
         """Whose window its requests count in."""
         self._way: tuple[Answer, ...] = ()
         """The redirects to the latest answer; with that once it was believed."""
-        self._is_believed = False
+        self._is_believed = self._is_decoded = False
         self._transport = transport
         self._limiter = limiter
         self._origin = _origin(url)
         self._private = (*headers, *_authorization(url))
+
+    def is_home(self, url: str) -> bool:
+        """Whether what is private may be sent there."""
+        return _origin(url) == self._origin
+
+    def elsewhere(self, url: str) -> Source:
+        """The same file at another URL; what is private stays where it was given for."""
+        private = self._private if self.is_home(url) else ()
+        return Source(self._transport, self._limiter, url, private)
+
+    def promised(self) -> tuple[Promise, ...]:
+        """Digests of the whole file that the answers on the way here told of."""
+        if not self._is_believed or self._is_decoded:
+            return ()
+        *redirects, last = self._way
+        fields = [field for answer in redirects for field in answer.fields()]
+        found = (
+            *promised(last.fields(), whole=last.status == 200),
+            *promised(fields, whole=False),
+        )
+        return tuple({one.digest.algorithm: one for one in reversed(found)}.values())
+
+    def links(self) -> Links:
+        """Where else the file may be had, as the answers on the way here told."""
+        values = [
+            (value, answer.url)
+            for answer in self._way
+            for name, value in answer.fields()
+            if name == "link"
+        ]
+        found = [links(value, url) for value, url in values]
+        return Links(
+            duplicates=tuple(url for one in found for url in one.duplicates),
+            described_by=next((o.described_by for o in found if o.described_by), ""),
+        )
 
     def pin(self, response: Response) -> None:
         """From now on ask where this answer came from."""
@@ -115,6 +152,7 @@ class Source:
         self.host = host_of(self.url)
         if not self._is_believed:
             self._is_believed = True
+            self._is_decoded = bool(undone_coding(response))
             self._way = (*self._way, _kept(response))
 
     @property
@@ -195,7 +233,7 @@ class Source:
             headers.append(("Range", part.header))
             if if_range is not None:
                 headers.append(("If-Range", if_range))
-        if _origin(url) == self._origin:
+        if self.is_home(url):
             headers.extend(self._private)
         return headers
 

@@ -26,7 +26,7 @@ from platformdirs import user_state_path
 
 from engine.config import check_header, check_url
 from engine.errors import LocalError, QueueHeldError, UsageError
-from engine.model import Digest, JobId, JobSpec, JobState
+from engine.model import Digest, JobId, JobSpec, JobState, Pieces, Promise
 
 VERSION = 1
 NAME = "queue.db"
@@ -287,7 +287,7 @@ def _read(rows: Iterable[tuple[JobId, float, bytes]]) -> tuple[list[Saved], int]
 
 
 def _dumped(spec: JobSpec) -> dict[str, Any]:
-    checksum = spec.checksum
+    checksum, pieces = spec.checksum, spec.pieces
     return {
         "url": spec.url,
         "directory": None if spec.directory is None else str(spec.directory),
@@ -297,7 +297,15 @@ def _dumped(spec: JobSpec) -> dict[str, Any]:
         "threads": spec.threads,
         "limit": spec.limit,
         "command": spec.command,
+        "mirrors": spec.mirrors,
+        "promises": [_promised(promise) for promise in spec.promises],
+        "pieces": pieces and [pieces.size, pieces.algorithm, pieces.hexes],
+        "size": spec.size,
     }
+
+
+def _promised(promise: Promise) -> tuple[str, str, str]:
+    return promise.digest.algorithm, promise.digest.hex, promise.origin
 
 
 def _saved(number: JobId, rank: float, fields: dict[str, Any]) -> Saved:
@@ -333,6 +341,27 @@ def _spec(fields: dict[str, Any]) -> JobSpec:
         threads=_count(fields["threads"]),
         limit=_typed(fields["limit"], float, int, None),
         command=_typed(fields["command"], str, None),
+        mirrors=tuple(map(_url, fields.get("mirrors", ()))),
+        promises=tuple(_promise(*one) for one in fields.get("promises", ())),
+        pieces=_pieces(fields.get("pieces")),
+        size=_count(fields.get("size")),
+    )
+
+
+def _promise(algorithm: Any, value: Any, origin: Any) -> Promise:
+    digest = Digest(_typed(algorithm, str), _typed(value, str))
+    return Promise(digest, _typed(origin, str))
+
+
+def _pieces(fields: Any) -> Pieces | None:
+    if fields is None:
+        return None
+    size, algorithm, hexes = fields
+    length = _count(size)
+    if not length:
+        raise ValueError("pieces without a size")
+    return Pieces(
+        length, _typed(algorithm, str), tuple(_typed(one, str) for one in hexes)
     )
 
 

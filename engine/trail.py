@@ -7,11 +7,13 @@ whatever came after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from engine.renewal import fresh_url
 from engine.source import Source
+
+MOST_MIRRORS = 64
 
 
 class Trail:
@@ -23,12 +25,15 @@ class Trail:
         url: str,
         make_source: Callable[[str], Source],
         command: str | None,
+        mirrors: tuple[str, ...] = (),
     ) -> None:
         self.began = began
         """The first of them."""
         self.url = url
         self.is_fresh = False
         """Whether the latest has yet to show that it leads to the same file."""
+        self.mirrors = list(mirrors)
+        """Where else the file may be had, but for where it is asked for now."""
         self._make_source = make_source
         self._command = command
         self._renewed_at: int | None = None
@@ -43,6 +48,24 @@ class Trail:
         self.url = url
         self.source = self._make_source(url)
         self.is_fresh = True
+
+    def learn(self, mirrors: Iterable[str]) -> None:
+        """More places have come to be known."""
+        known = {self.began, self.url, self.source.url, *self.mirrors}
+        self.mirrors += [url for url in dict.fromkeys(mirrors) if url not in known]
+        del self.mirrors[MOST_MIRRORS:]
+
+    def fall_back(self, places: int) -> bool:
+        """Ask at the next place; whether there is one that was not asked before.
+
+        The one before stays a place where the file may be had.
+        """
+        if places >= len(self.mirrors):
+            return False
+        url = self.source.url
+        self.source = self.source.elsewhere(self.mirrors.pop(0))
+        self.mirrors.append(url)
+        return True
 
     def may_ask(self, here: int) -> bool:
         """Whether there is a command, and what it gave last has brought anything."""

@@ -27,21 +27,22 @@ from engine.errors import (
     Fault,
     ForgotRange,
     HydraError,
+    RefusedError,
     first_of,
 )
 from engine.identity import Doubt
 from engine.inquiry import settle
 from engine.lane import Lane
 from engine.limiter import Limiter
-from engine.model import Block, LaneState, RemoteFile
+from engine.mirrors import Mirror, Mirrors, is_for_good
+from engine.model import Block, LaneState, MirrorState, RemoteFile
 from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
 from engine.ranges import ByteRange
 from engine.sinks import Sink
 from engine.sizes import SMALLEST_LEASE, Pace, Sizes
-from engine.source import Source, content_range
+from engine.source import content_range
 from engine.transport import Response
-from engine.window import Window
 
 DRAINED = 256 * 1024
 """A tail this short is read to its end: cheaper than a new connection."""
@@ -67,11 +68,9 @@ class Transfer:
     def __init__(
         self,
         *,
-        source: Source,
-        remote: RemoteFile,
+        mirrors: Mirrors,
         plan: Plan,
         sink: Sink,
-        window: Window,
         patience: Patience,
         limiter: Limiter,
         sizes: Sizes,
@@ -82,23 +81,23 @@ class Transfer:
         self._threads = threads
         self.is_at_horizon = False
         """Whether a lease was refused because the sink wants nothing more yet."""
-        self.remote = remote
-        """As it is known now: what was found out of it on the way included."""
-        self._source = source
+        self.mirrors = mirrors
         self._plan = plan
         self._sink = sink
-        self._window = window
         self._patience = patience
         self._limiter = limiter
-        self._sizes = sizes
+        self.sizes = sizes
+        """How much a lane leases; may change meanwhile."""
         self._on_bytes = on_bytes
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._usual_rate = 0.0
         self._storing = 0
         self._high_water = plan.done.total
         self._progress_at = self._woke_at = monotonic()
         self._all_clear = asyncio.Event()
+        self._has_landed = asyncio.Event()
+        if self._high_water:
+            self._has_landed.set()
         self._inquiring, self._inquired_at = asyncio.Lock(), 0.0
         self._denials = 0
         self._forgotten = 0
@@ -113,11 +112,12 @@ class Transfer:
             first = None
         try:
             async with asyncio.TaskGroup() as group:
+                self._attend_to_mirrors(group)
                 if first is not None:
-                    self._start(group, *first)
+                    self._start(group, first[0], self.mirrors.first, first[1])
                 while not self._plan.finished:
                     self._changed.clear()
-                    while self._may_launch() and self._launch(group):
+                    while self._launch(group):
                         pass
                     await self._changed.wait()
                 for task in self._tasks:
@@ -128,7 +128,13 @@ class Transfer:
     async def _take(self, segment: Segment, response: Response) -> None:
         """A small file whose only body is already here needs no lanes and no group."""
         with suppress(Fault):
-            await self._deliver(Lane(segment, monotonic(), response))
+            first = self.mirrors.first
+            await self._deliver(Lane(segment, first, monotonic(), response))
+
+    @property
+    def remote(self) -> RemoteFile:
+        """As it is known now: what was found out of it on the way included."""
+        return self.mirrors.first.remote
 
     def set_threads(self, threads: int | None) -> None:
         """Most lanes, or None for as many as the window has; who is over lands now."""
@@ -161,7 +167,8 @@ class Transfer:
 
     def signs(self, now: float) -> Signs:
         """What can be seen just now of what limits it."""
-        lanes, latency = self.lanes.values(), self._window.latency
+        lanes, window = self.lanes.values(), self.mirrors.first.window
+        latency = window.latency
         is_outage = now - self._progress_at > max(OUTAGE, 2 * latency)
         then = now if latency >= SLOW else now - SLOW
         late = 0 if is_outage else sum(lane.waits_since(then) for lane in lanes)
@@ -173,7 +180,7 @@ class Transfer:
             unanswered=late,
             in_order=self._sink.in_order,
             is_at_horizon=self.is_at_horizon,
-            is_cut=self._window.is_refused(now),
+            is_cut=window.is_refused(now),
         )
 
     def hole_lane(self, front: int) -> int | None:
@@ -183,34 +190,93 @@ class Transfer:
                 return segment.lane
         return None
 
+    # -- who serves ----------------------------------------------------------
+
+    def _attend_to_mirrors(self, group: asyncio.TaskGroup) -> None:
+        if len(self.mirrors) == 1 or self._plan.size is None:
+            return
+        for mirror in self.mirrors:
+            task = group.create_task(self._attend(mirror), name=mirror.host)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _attend(self, mirror: Mirror) -> None:
+        """Prove a source before it is used, and again after each rest."""
+        await self._has_landed.wait()
+        while True:
+            if mirror.state is MirrorState.UNTRIED:
+                await self._prove(mirror)
+            if mirror.state is MirrorState.BENCHED:
+                if not mirror.rests:
+                    return
+                await asyncio.sleep(mirror.rests)
+                mirror.state = MirrorState.UNTRIED
+            else:
+                await mirror.until_benched()
+
+    async def _prove(self, mirror: Mirror) -> None:
+        sample = await self._sink.sample(self._plan.done)
+        try:
+            if sample is None:
+                raise Fault("nothing is here to compare with")  # noqa: TRY301
+            await mirror.prove(self.remote, sample)
+        except (Fault, RefusedError) as error:
+            self.mirrors.bench(mirror, str(error), for_good=is_for_good(error))
+        else:
+            self.mirrors.tell_proven(mirror)
+            self.poke()
+
+    def _bench(self, mirror: Mirror, why: str, *, for_good: bool) -> bool:
+        """Ask a source no more, if there are others; its lanes land."""
+        if not self.mirrors.bench(mirror, why, for_good=for_good):
+            return False
+        for lane in self.lanes.values():
+            if lane.mirror is mirror:
+                lane.dismiss()
+        return True
+
+    def blame(self, part: ByteRange) -> None:
+        """What is here of `part` is wrong: it is fetched again, elsewhere if possible."""
+        self.mirrors.blame(part)
+        self._plan.reject(part)
+        for lane in self.lanes.values():
+            if not lane.mirror.is_used:
+                lane.dismiss()
+        self.poke()
+
     # -- who flies -----------------------------------------------------------
 
     @property
     def _most(self) -> int:
-        """How many lanes this file may have, however large the window is."""
-        return 1 if not self.remote.ranges else self._threads or self._window.ceiling
-
-    def _may_launch(self) -> bool:
-        if len(self.lanes) >= self._most:
-            return False
-        has_room = self._window.has_room(monotonic())  # asking shows that one is wanted
-        return has_room and len(self.lanes) < self._window.share
+        """How many lanes this file may have, however large the windows are."""
+        if not self.remote.ranges:
+            return 1
+        ceilings = (mirror.window.ceiling for mirror in self.mirrors.used)
+        return self._threads or sum(ceilings)
 
     def _launch(self, group: asyncio.TaskGroup) -> bool:
+        """Let one more lane start, if anybody has room for it, and anything is left."""
+        if self._plan.finished or len(self.lanes) >= self._most:
+            return False
+        mirror = self.mirrors.best(self._plan.next_gap(), monotonic())
+        if mirror is None:
+            return False
         number = next(n for n in range(len(self.lanes) + 1) if n not in self.lanes)
-        segment = self._next_segment(number)
+        segment = self._next_segment(number, mirror)
         if segment is not None:
-            self._start(group, segment)
+            self._start(group, segment, mirror)
         return segment is not None
 
     def _start(
         self,
         group: asyncio.TaskGroup,
         segment: Segment,
+        mirror: Mirror,
         response: Response | None = None,
     ) -> None:
-        lane = self.lanes[segment.lane] = Lane(segment, monotonic(), response)
-        self._window.enter()
+        lane = Lane(segment, mirror, monotonic(), response)
+        self.lanes[segment.lane] = lane
+        mirror.enter()
         task = group.create_task(self._fly(lane), name=f"lane {lane.number}")
         lane.task = task
         self._tasks.add(task)
@@ -220,48 +286,49 @@ class Transfer:
         """Clean up after a lane; one cancelled before its first step never could."""
         self._tasks.discard(task)
         del self.lanes[lane.number]
-        self._window.leave()
+        lane.mirror.leave()
         self._let_go(lane)
         self.poke()
 
-    def _next_segment(self, number: int) -> Segment | None:
+    def _next_segment(self, number: int, mirror: Mirror) -> Segment | None:
         plan = self._plan
-        if plan.finished:
+        if plan.finished or not self.mirrors.may_serve(mirror, plan.next_gap()):
             return None
         if not self.remote.ranges:
             return plan.lease_rest(number)
-        pace = self._pace()
-        want = self._sizes.want(pace)
+        pace = self._pace(mirror)
+        want = self.sizes.want(pace)
         least = max(SMALLEST_LEASE, min(want, pace.worth))
         segment = plan.lease(number, want, self._sink.horizon, least)
         self.is_at_horizon = segment is None and plan.unleased > 0
         if self.is_at_horizon:
-            self._window.excuse("horizon")
-        return segment or self._help(number)
+            self.mirrors.excuse("horizon")
+        return segment or self._help(number, mirror)
 
-    def _pace(self) -> Pace:
+    def _pace(self, mirror: Mirror) -> Pace:
+        shares = sum(one.window.share for one in self.mirrors.used)
         return Pace(
             unleased=self._plan.unleased,
-            lanes=max(len(self.lanes), min(self._most, self._window.share)),
-            rate=self._usual_rate,
-            latency=self._window.latency,
+            lanes=max(len(self.lanes), min(self._most, shares)),
+            rate=mirror.usual_rate,
+            latency=mirror.window.latency,
             limit=self._limiter.tightest,
         )
 
-    def _help(self, number: int) -> Segment | None:
+    def _help(self, number: int, mirror: Mirror) -> Segment | None:
         if any(lane.is_held for lane in self.lanes.values()):
             return None  # a second fetch is held back too, and what it gets is lost
         now = monotonic()
         rates = {lane.number: self._rate(lane, now) for lane in self.lanes.values()}
         known = sorted(rate for rate in rates.values() if rate is not None)
-        usual = max(self._usual_rate, known[len(known) // 2] if known else 0.0)
+        usual = max(mirror.usual_rate, known[len(known) // 2] if known else 0.0)
         if not usual:
             return None
         return self._plan.help(
             number,
             lambda segment: _or(rates.get(segment.lane), usual),
             usual,
-            max(HELP_COST, 2 * self._window.latency),
+            max(HELP_COST, 2 * mirror.window.latency),
             head=self._sink.in_order,
         )
 
@@ -270,7 +337,7 @@ class Transfer:
 
         A lane that fell silent brings nothing, whatever it brought before.
         """
-        patience = max(YOUNG, 2 * self._window.latency)
+        patience = max(YOUNG, 2 * lane.mirror.window.latency)
         if now - lane.asked_at < patience:
             return None
         return lane.meter.rate(now) if now - lane.heard_at < 2 * patience else 0.0
@@ -285,21 +352,28 @@ class Transfer:
                 await self._inquire(lane, doubt)
             except Fault as fault:
                 await self._nap(lane, fault)
-            must_land = lane.is_dismissed or self._must_land()
-            segment = None if must_land else self._next_segment(lane.number)
+            except RefusedError as error:
+                if not self._bench(lane.mirror, str(error), for_good=False):
+                    raise
+            must_land = lane.is_dismissed or self._must_land(lane.mirror)
+            segment = (
+                None if must_land else self._next_segment(lane.number, lane.mirror)
+            )
             if segment is None:
                 return
             lane.ask(segment, monotonic())
 
-    def _must_land(self) -> bool:
-        most = min(self._most, self._window.share)
-        return len(self.lanes) > most or self._window.is_over
+    def _must_land(self, mirror: Mirror) -> bool:
+        window, now = mirror.window, monotonic()
+        if len(self.lanes) > self._most or mirror.lanes > window.share:
+            return True
+        return window.is_over or self.mirrors.is_outclassed(mirror, now)
 
     async def _deliver(self, lane: Lane) -> None:
         """Fetch a lane's segment; whatever happens, the lease ends here."""
         try:
             if lane.response is None:
-                lane.response = await self._ask(lane.segment)
+                lane.response = await self._ask(lane)
             await self._receive(lane, lane.response)
         finally:
             self._let_go(lane)
@@ -312,14 +386,15 @@ class Transfer:
         if lane.segment in self._plan.segments:
             self._plan.release(lane.segment)
 
-    async def _ask(self, segment: Segment) -> Response:
+    async def _ask(self, lane: Lane) -> Response:
+        segment, source = lane.segment, lane.mirror.source
         if self.remote.ranges:
             part = ByteRange(segment.mark, segment.stop)
-            response = await self._source.fetch(part, self.remote)
+            response = await source.fetch(part, lane.mirror.remote)
             self._forgotten = 0
         else:
             self._from_the_start(segment)
-            response = await self._source.fetch(None, self.remote)
+            response = await source.fetch(None, self.remote)
         self._denials = 0
         return response
 
@@ -368,18 +443,16 @@ class Transfer:
         elapsed = monotonic() - lane.asked_at
         size = lane.segment.mark - lane.segment.start
         if elapsed > 0 and lane.segment.rival is None:
-            rate = size / elapsed
-            self._usual_rate += 0.3 * (rate - (self._usual_rate or rate))
-            self._usual_rate = self._usual_rate or rate
+            lane.mirror.learn(size / elapsed)
 
     def _count(self, lane: Lane, size: int) -> None:
-        now = monotonic()
+        now, window = monotonic(), lane.mirror.window
         if lane.state is LaneState.CONNECTING:
-            self._window.latency = max(now - lane.asked_at, 0.8 * self._window.latency)
+            window.latency = max(now - lane.asked_at, 0.8 * window.latency)
         lane.state = LaneState.RECEIVING
         lane.meter.add(size, now)
         lane.heard_at = now
-        self._window.received(size)
+        lane.mirror.received(size, now)
         self._on_bytes(size)
 
     async def _store(self, lane: Lane, block: Block) -> None:
@@ -396,6 +469,8 @@ class Transfer:
             finally:
                 self._storing -= 1
             self._plan.land(segment, part)
+            if len(self.mirrors) > 1:
+                lane.mirror.brought.add(part)
             self._progressed()
         if self._plan.finished:
             self.poke()
@@ -406,6 +481,7 @@ class Transfer:
         if gained <= 0:
             return
         self._high_water += gained
+        self._has_landed.set()
         self._patience.progressed(gained)
         if now - self._progress_at > SILENCE:
             self._all_clear.set()
@@ -422,11 +498,13 @@ class Transfer:
     async def _nap(self, lane: Lane, fault: Fault) -> None:
         if lane.asked_at < self._woke_at:
             return
+        if self._is_given_up(lane.mirror, fault):
+            return
         if isinstance(fault, Denied):
             self._weigh(lane, fault)
         if isinstance(fault, ForgotRange):
             self._give_up_ranges()
-        delay = self._patience.charge(fault, self._window, reached=True)
+        delay = self._patience.charge(fault, lane.mirror.window, reached=True)
         lane.state = LaneState.RETRYING
         lane.note = str(fault)
         lane.is_refused = fault.status is not None
@@ -435,19 +513,33 @@ class Transfer:
             async with asyncio.timeout(delay):
                 await told.wait()
 
+    def _is_given_up(self, mirror: Mirror, fault: Fault) -> bool:
+        """Whether others are asked instead of a source that fails again and again."""
+        if not mirror.has_failed() or any(
+            lane.mirror is mirror and lane.state is LaneState.RECEIVING
+            for lane in self.lanes.values()
+        ):
+            return False
+        return self._bench(mirror, str(fault), for_good=False)
+
     def _weigh(self, lane: Lane, denied: Denied) -> None:
         """Too many connections, or an expired link? Alone, a lane can tell.
 
         The link is resolved anew before anything is called expired.
         """
-        others = [other for other in self.lanes.values() if other is not lane]
+        mirror = lane.mirror
+        others = [
+            other
+            for other in self.lanes.values()
+            if other is not lane and other.mirror is mirror
+        ]
         if not others:
-            self._source.resolve_again()
+            mirror.source.resolve_again()
             self._denials += 1
             if self._denials > DENIALS:
                 raise denied.in_the_end() from denied
         elif all(other.state is LaneState.RETRYING for other in others):
-            self._window.cut_to_one(str(denied), monotonic())
+            mirror.window.cut_to_one(str(denied), monotonic())
             for other in others:
                 other.dismiss()
 
@@ -455,19 +547,25 @@ class Transfer:
         """A server that forgets them again and again is read from the beginning."""
         self._forgotten += 1
         if self._forgotten >= FORGETFUL:
-            self.remote = replace(self.remote, ranges=False)
+            first = self.mirrors.first
+            first.remote = replace(first.remote, ranges=False)
 
     async def _inquire(self, lane: Lane, doubt: Doubt) -> None:
         """Find out, once for all lanes, whether this is still the same file."""
         lane.state = LaneState.RETRYING
         lane.note = str(doubt)
+        mirror = lane.mirror
+        if mirror is not self.mirrors.first and self._bench(
+            mirror, f"another version: {doubt}", for_good=True
+        ):
+            return
         try:
             async with self._inquiring:
-                if doubt.known == self.remote and self._inquired_at < lane.asked_at:
+                if doubt.known == mirror.remote and self._inquired_at < lane.asked_at:
                     self._inquired_at = monotonic()
                     sample = await self._sink.sample(self._plan.done)
-                    self.remote = await settle(self._source, doubt, sample)
-            if doubt.known == self.remote:
+                    mirror.remote = await settle(mirror.source, doubt, sample)
+            if doubt.known == mirror.remote:
                 raise Fault(str(doubt), final=ChangedError)  # noqa: TRY301
         except Fault as fault:
             await self._nap(lane, fault)

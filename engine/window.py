@@ -18,6 +18,8 @@ congestion; it comes back one by one.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from time import monotonic
 
 from engine.model import WindowChange, WindowSnapshot
 
@@ -244,3 +246,33 @@ class Window:
 
     def _say(self, now: float, reason: str, *, cut: bool) -> None:
         self._changes.append(WindowChange(now, self.size, reason, cut))
+
+
+class Seat:
+    """A job's part in the window of the host that it asks, which may change."""
+
+    def __init__(self, window_of: Callable[[str], Window], threads: int | None) -> None:
+        self.window: Window | None = None
+        self._window_of = window_of
+        self._threads = threads
+
+    def take(self, host: str) -> Window:
+        """Be counted in the window of that host."""
+        window = self._window_of(host)
+        if window is not self.window:
+            self.leave()
+            window.join(self._threads, monotonic())
+            self.window = window
+        return window
+
+    def leave(self) -> None:
+        """Be counted nowhere."""
+        if self.window is not None:
+            self.window.part(self._threads)
+            self.window = None
+
+    def resize(self, threads: int | None) -> None:
+        """Another number was typed; None lets the window find out."""
+        if self.window is not None:
+            self.window.resize(self._threads, threads, monotonic())
+        self._threads = threads

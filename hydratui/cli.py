@@ -91,15 +91,14 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
 
     if args.print_config:
         return _print_config(settings)
-    urls = options.urls_of(settings, args.url)
+    specs = options.specs_of(settings, args.url)
     if settings.is_on("stream"):
         _check_output(force=settings.is_on("force"))
-    specs = options.specs_of(settings, urls)
     front_end = _front_end(settings)
     if args.demo:
         shown = _on_screen if front_end is _app else front_end
         return _until_signal(_demo(settings, shown))
-    if not urls and front_end is not _app:
+    if not specs and front_end is not _app:
         raise UsageError("no URL given; try hydra-tui --demo")
     return _until_signal(front_end(settings, specs))
 
@@ -232,7 +231,8 @@ def _taken_over(
 
     config = settings.config
     if settings.sources["header"].layer is Layer.TYPED:
-        specs = [replace(spec, headers=config.headers) for spec in specs]
+        own = config.headers
+        specs = [replace(spec, headers=(*own, *spec.headers)) for spec in specs]
         settings = settings._replace(config=replace(config, headers=()))
     if settings.sources["threads"].layer is Layer.TYPED:
         specs = [replace(spec, threads=config.threads) for spec in specs]

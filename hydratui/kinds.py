@@ -18,6 +18,7 @@ Toml = str | int | float | bool | list[str]
 AUTO, NONE = "auto", "none"
 _MASK = "***"
 _USERINFO = r"(?<=://)[^\s/@]+(?=@)"
+_QUERY_VALUE = r"(?<==)[^&#\s=][^&#\s]*(?=[&#\s]|$)"
 _INTEGER = r"[+-]?(?:0|[1-9]\d{0,17})"
 _DECIMAL = r"[+-]?\d{1,15}\.\d{1,15}"
 
@@ -235,7 +236,27 @@ class File(Kind):
         return Path(name)
 
 
-class Headers(Kind):
+class Lines(Kind):
+    """Several of a kind, one a line; typed again and again, a list in the file."""
+
+    def read(self, raw: object) -> str:
+        items = raw if isinstance(raw, list) else [raw]
+        return self.joined([super(Lines, self).read(item) for item in items])
+
+    def joined(self, items: Iterable[str]) -> str:
+        """Several of them as one text."""
+        items = list(items)
+        for item in items:
+            if "\n" in item:
+                shown = self.masked(item.partition("\n")[0])
+                raise ValueError(f"{shown!r}: line breaks are not allowed")
+        return "\n".join(items)
+
+    def write(self, text: str) -> Toml:
+        return _lines(text)
+
+
+class Headers(Lines):
     """Request headers, one a line."""
 
     needed = "a list of 'Name: value' is needed"
@@ -250,21 +271,22 @@ class Headers(Kind):
         secrets = _lines(known)
         return "\n".join(_revealed(line, secrets) for line in _lines(text))
 
-    def read(self, raw: object) -> str:
-        items = raw if isinstance(raw, list) else [raw]
-        return self.joined([super(Headers, self).read(item) for item in items])
 
-    def joined(self, headers: Iterable[str]) -> str:
-        """Several headers as one text."""
-        headers = list(headers)
-        for header in headers:
-            if "\n" in header:
-                shown = _masked(header.partition("\n")[0])
-                raise ValueError(f"{shown!r}: line breaks are not allowed")
-        return "\n".join(headers)
+class Links(Lines):
+    """URLs, one a line."""
 
-    def write(self, text: str) -> Toml:
-        return _lines(text)
+    needed = "a list of URLs is needed"
+
+    def parse(self, text: str) -> object:
+        from engine import check_url
+
+        links = tuple(_lines(text))
+        for link in links:
+            check_url(link)
+        return links
+
+    def masked(self, text: str) -> str:
+        return re.sub(_QUERY_VALUE, _MASK, super().masked(text))
 
 
 def _lines(text: str) -> list[str]:

@@ -8,18 +8,17 @@ names the option, the value and what is allowed.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NoReturn
 
 from hydratui import __version__
-from hydratui.kinds import Headers, Switch
-from hydratui.settings import OPTIONS, Option, Settings, load
+from hydratui.kinds import Lines, Switch
+from hydratui.settings import BY_NAME, OPTIONS, Option, Settings, load
 
 if TYPE_CHECKING:
-    from engine import JobSpec
+    from engine import JobSpec, UsageError
 
 USAGE = 2
 """The exit code of everything that is wrong with what was typed."""
@@ -71,13 +70,25 @@ def _add(section: argparse._ArgumentGroup, option: Option) -> None:
         section.add_argument(
             *names, action="store_const", const="true", help=option.help
         )
+        if option.off:
+            _add_opposite(section, option)
     else:
         section.add_argument(
             *names,
             metavar=option.metavar,
-            action="append" if isinstance(option.kind, Headers) else "store",
+            action="append" if isinstance(option.kind, Lines) else "store",
             help=_meaning(option),
         )
+
+
+def _add_opposite(section: argparse._ArgumentGroup, option: Option) -> None:
+    section.add_argument(
+        *(option.off, option.opposite),
+        dest=option.name,
+        action="store_const",
+        const="false",
+        help=f"do not {option.help}",
+    )
 
 
 def _meaning(option: Option) -> str:
@@ -119,49 +130,56 @@ def _text(option: Option, given: str | list[str]) -> str:
 
     if isinstance(given, str):
         return given
-    assert isinstance(option.kind, Headers)
+    assert isinstance(option.kind, Lines)
     try:
         return option.kind.joined(given)
     except ValueError as error:
         raise UsageError(f"{option.flag}: {error}") from None
 
 
-def specs_of(settings: Settings, urls: list[str]) -> list[JobSpec]:
-    from engine import JobSpec, UsageError, check_url, parse_digest
+def specs_of(settings: Settings, typed: Sequence[str]) -> list[JobSpec]:
+    """What is to be fetched: the URLs and Metalink files typed, then the list."""
+    from hydratui.lists import specs_of_list, specs_of_words
+
+    output = settings.config.output
+    specs = specs_of_words(typed, output)
+    listed = settings.text("input")
+    if listed:
+        try:
+            specs += specs_of_list(listed, output)
+        except ValueError as error:
+            raise settings.wrong("input", str(error)) from None
+    for name in _FOR_ONE:
+        if len(specs) > 1 and settings.text(name):
+            place = settings.sources[name].place
+            raise _usage(f"{place} is for one URL, but there are {len(specs)}")
+    return [_with_typed(settings, spec) for spec in specs]
+
+
+_FOR_ONE = ("name", "checksum", "mirror")
+
+
+def _with_typed(settings: Settings, spec: JobSpec) -> JobSpec:
+    """The job with what is said of it alone; what was typed goes first."""
+    from dataclasses import replace
+
+    from engine import UsageError, parse_digest
 
     name, checksum = settings.text("name"), settings.text("checksum")
-    if len(urls) > 1 and (name or checksum):
-        one = "name" if name else "checksum"
-        place = settings.sources[one].place
-        raise UsageError(f"{place} is for one URL, but there are {len(urls)}")
-    for url in urls:
-        check_url(url)
-    digest = None
+    if name:
+        spec = replace(spec, name=name)
     if checksum:
         try:
             digest = parse_digest(checksum, settings.text("typehash"))
         except UsageError as error:
             raise settings.wrong("checksum", str(error)) from None
-    return [JobSpec(url, name=name or None, checksum=digest) for url in urls]
+        spec = replace(spec, checksum=digest)
+    mirrors = BY_NAME["mirror"].parse(settings.text("mirror"))
+    assert isinstance(mirrors, tuple)
+    return replace(spec, mirrors=(*mirrors, *spec.mirrors)) if mirrors else spec
 
 
-def urls_of(settings: Settings, typed: list[str]) -> list[str]:
+def _usage(message: str) -> UsageError:
+    from engine import UsageError
 
-    listed = settings.text("input")
-    if not listed:
-        return list(typed)
-    stdin = listed == "-"
-    try:
-        with open(
-            0 if stdin else os.path.expanduser(listed),  # noqa: PTH111
-            encoding="utf-8-sig",
-            closefd=not stdin,
-        ) as file:
-            lines = [line.strip() for line in file]
-    except OSError as error:
-        reason = str(error.strerror)
-    except ValueError:
-        reason = "it is not text"
-    else:
-        return [*typed, *(x for x in lines if x and not x.startswith("#"))]
-    raise settings.wrong("input", f"{listed}: {reason}")
+    return UsageError(message)

@@ -52,6 +52,10 @@ def _lines(spec: JobSpec) -> Iterator[str]:
         yield f"  dir={spec.directory}"
     if spec.checksum:
         yield f"  checksum={spec.checksum.algorithm}:{spec.checksum.hex}"
+    for promise in spec.promises:
+        yield f"  checksum={promise.digest.algorithm}:{promise.digest.hex}"
+    for mirror in spec.mirrors:
+        yield f"  mirror={mirror}"
     for name, value in spec.headers:
         yield f"  header={name}: {value}"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from engine import JobSpec, UsageError, check_header, check_url
+from engine import JobSpec, Promise, UsageError, check_header, check_url
 from hydratui.copied import (
     OURS,
     Copied,
@@ -25,14 +25,18 @@ from hydratui.copied import (
     read_digest,
     split_name,
 )
+from hydratui.metalinks import is_metalink, specs_in_file
 
 MOST_CHARACTERS = 2**20
 MOST_LINES = 10_000
+THE_LIST = "the list"
+"""Who promises the digest that stands below a link."""
 
 _LONGEST_LINE = 2**16
 _MOST_BEHIND = 16
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060\u00ad"))
-_OPTION = re.compile(r"[ \t]+([a-z][a-z0-9-]*)=(.*)")
+OPTION = re.compile(r"[ \t]+([a-z][a-z0-9-]*)=(.*)")
+"""An option of the link above, its name and its value."""
 _LINK = re.compile(
     r"""(?<![A-Za-z+-])[A-Za-z][A-Za-z0-9+-]{0,20}://(?:(?!,https?://)[^\s"<>`|])+"""
 )
@@ -88,7 +92,7 @@ def _entries(lines: Sequence[str]) -> Iterator[Pasted]:
     while at < len(lines):
         body = _body(lines, at)
         stop = body
-        while stop < len(lines) and _OPTION.fullmatch(lines[stop]):
+        while stop < len(lines) and OPTION.fullmatch(lines[stop]):
             stop += 1
         yield from _block(lines[at:body], lines[body:stop], at + 1)
         at = stop
@@ -115,7 +119,7 @@ def _block(
     first = body[0]
     if not first.strip() or first.lstrip().startswith("#"):
         yield from _orphans(options, number + 1)
-    elif _OPTION.fullmatch(first):
+    elif OPTION.fullmatch(first):
         yield from _orphans([first, *options], number)
     elif any(len(line) > _LONGEST_LINE for line in (*body, *options)):
         source = "\n".join((*body, *options))
@@ -142,18 +146,31 @@ def _line(line: str, number: int) -> list[Pasted]:
     head, *command = _PIPE.split(clean, maxsplit=1)
     links = [_trimmed(link[0], _before(head, link)) for link in _LINK.finditer(head)]
     if not links:
-        return [Pasted(number, line, problem=_no_link(clean))]
-    notes = [*_left_out(head)]
-    if "\t" in head:
-        links, mirrors = _without_mirrors(links)
-        notes += [f"another source is left out: {link:.60}" for link in mirrors]
+        return _described(clean.strip(" \t'\""), line, number)
     into = command[0].strip() if command else ""
     spec = JobSpec("", command=into or None)
+    groups = _grouped(links) if "\t" in head else [[link] for link in links]
     entries = [
-        _checked(number, link if len(links) > 1 else line, replace(spec, url=link))
-        for link in links
+        _checked(
+            number,
+            "\t".join(group) if len(groups) > 1 else line,
+            replace(spec, url=group[0], mirrors=tuple(group[1:])),
+        )
+        for group in groups
     ]
-    return [_noted(entries[0], notes), *entries[1:]]
+    return [_noted(entries[0], [*_left_out(head)]), *entries[1:]]
+
+
+def _described(path: str, line: str, number: int) -> list[Pasted]:
+    """The files of a Metalink file whose path this is; else that it is no link."""
+    if not is_metalink(path):
+        problem = _no_link(line.translate(_INVISIBLE))
+        return [Pasted(number, line, problem=problem)]
+    try:
+        found = specs_in_file(path)
+    except ValueError as error:
+        return [Pasted(number, line, problem=str(error))]
+    return [_checked(number, line, spec) for spec in found]
 
 
 def _trimmed(link: str, before: str) -> str:
@@ -199,13 +216,12 @@ def _left_out(head: str) -> Iterator[str]:
         yield f"left out: {' '.join(words):.60}"
 
 
-def _without_mirrors(links: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The links of a line of tabs, apart from those that end in a name seen before."""
-    kept: dict[str, str] = {}
-    mirrors = [
-        link for link in links if kept.setdefault(_file_name(link), link) != link
-    ]
-    return list(kept.values()), mirrors
+def _grouped(links: Sequence[str]) -> list[list[str]]:
+    """The links of a line of tabs: those that end in one name lead to one file."""
+    groups: dict[str, list[str]] = {}
+    for link in dict.fromkeys(links):
+        groups.setdefault(_file_name(link), []).append(link)
+    return list(groups.values())
 
 
 def _file_name(link: str) -> str:
@@ -256,7 +272,7 @@ def _with_options(
     below = "".join("\n" + line for line in options)
     entries = [replace(entry, source=entry.source + below) for entry in entries]
     for offset, line in enumerate(options):
-        option = _OPTION.fullmatch(line)
+        option = OPTION.fullmatch(line)
         assert option is not None
         key, value = option[1], option[2].strip()
         try:
@@ -271,7 +287,7 @@ def _with_options(
 
 
 def _check_option(key: str, links: int) -> None:
-    if key in {"out", "checksum"} and links > 1:
+    if key in {"out", "checksum", "mirror"} and links > 1:
         raise Meaningless(f"{key}= is for one link only")
 
 
@@ -287,12 +303,23 @@ def _with_option(entry: Pasted, key: str, value: str) -> Pasted:
         case "dir":
             spec = replace(spec, directory=Path(value))
         case "checksum":
-            spec = replace(spec, checksum=read_digest(value))
+            promise = Promise(read_digest(value), THE_LIST)
+            spec = replace(spec, promises=(*spec.promises, promise))
+        case "mirror":
+            spec = replace(spec, mirrors=(*spec.mirrors, _link(value)))
         case "header":
             spec = replace(spec, headers=(*spec.headers, *_header(value)))
         case _:
             return _noted(entry, [f"{key}= is left out"])
     return replace(entry, spec=spec)
+
+
+def _link(text: str) -> str:
+    try:
+        check_url(text)
+    except UsageError as error:
+        raise Meaningless(str(error)) from None
+    return text
 
 
 def _header(text: str) -> Iterator[tuple[str, str]]:
@@ -326,7 +353,8 @@ def _checked(number: int, source: str, spec: JobSpec) -> Pasted:
     if "://" not in spec.url:
         return Pasted(number, source, problem=_no_link(spec.url))
     try:
-        check_url(spec.url)
+        for link in (spec.url, *spec.mirrors):
+            check_url(link)
     except UsageError as error:
         return Pasted(number, source, problem=str(error))
     return Pasted(number, source, spec)

@@ -20,6 +20,7 @@ TOLD = frozenset(
         EventKind.PROBED,
         EventKind.RESUMED,
         EventKind.RETRY,
+        EventKind.MIRROR,
         EventKind.CHANGED,
         EventKind.EXPIRED,
         EventKind.DONE,

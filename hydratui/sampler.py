@@ -31,7 +31,7 @@ _BUCKETS = int(LONG_SPAN / _BUCKET) + 10
 _TRACKS = 16
 """Jobs and hosts whose past is remembered; the one seen longest ago goes."""
 
-_KINDS = 6
+_KINDS = 5
 """Rings for each of them."""
 
 _SLOPE_SPAN = 2.0
@@ -186,7 +186,6 @@ class Frame:
     flying: Track
     waiting: Track
     job_rates: Track
-    hash_rate: float
     front_rate: float
     """How fast the front of the selected job moves."""
     still: float
@@ -204,7 +203,6 @@ class _Past:
     window: Ring
     flying: Ring
     waiting: Ring
-    hashed: Ring
     rate: Ring
     front: Ring
 
@@ -233,7 +231,6 @@ class Sampler:
             flying=past.flying.track(),
             waiting=past.waiting.track(),
             job_rates=past.rate.track(),
-            hash_rate=past.hashed.slope(),
             front_rate=past.front.slope(),
             still=past.front.still(),
         )
@@ -258,7 +255,7 @@ class Sampler:
         past = _Past(
             self._ring("window", host),
             self._ring("flying", host),
-            *(self._ring(k, job.id) for k in ("waiting", "hashed", "rate", "front")),
+            *(self._ring(k, job.id) for k in ("waiting", "rate", "front")),
         )
         past.rate.push(at, job.rate)
         if job.window:
@@ -267,8 +264,6 @@ class Sampler:
         if job.front:
             past.waiting.push(at, job.front.waiting)
             past.front.push(at, job.front.front)
-        if job.hash:
-            past.hashed.push(at, job.hash.hashed)
         return past
 
     def _ring(self, kind: str, owner: str | JobId) -> Ring:

@@ -26,6 +26,7 @@ from hydratui.kinds import (
     Folder,
     Headers,
     Kind,
+    Links,
     Rate,
     Seconds,
     Size,
@@ -77,10 +78,17 @@ class Option(NamedTuple):
     effect: Effect = Effect.START
     typed: bool = True
     """Whether it is an option of the command line too."""
+    off: str = ""
+    """The short form of its opposite, where a switch that is on has one."""
 
     @property
     def flag(self) -> str:
         return f"--{self.name}"
+
+    @property
+    def opposite(self) -> str:
+        """What turns a switch off."""
+        return f"--no-{self.name}"
 
     @property
     def variable(self) -> str:
@@ -276,6 +284,12 @@ _STORAGE = (
     ),
     Option("name", Kind(), "file name, for one URL", metavar="FILE", short="-O"),
     Option(
+        "mirror",
+        Links(),
+        "another source of the same file, repeatable, for one URL",
+        metavar="URL",
+    ),
+    Option(
         "on-conflict",
         Conflict(),
         "if another file has the name",
@@ -303,11 +317,22 @@ _VERIFY = (
     Option(
         "typehash",
         Algorithm("md5, sha1, sha2, sha3 and blake2 families"),
-        "algorithm of a --checksum that does not say",
+        "algorithm of a --checksum that does not say, preferred where several are known",
         label="Digests are",
         metavar="ALGO",
         short="-th",
         default="md5",
+        field="typehash",
+    ),
+    Option(
+        "verify",
+        Switch(),
+        "look for digests in headers and beside the file",
+        label="Look for digests",
+        short="-V",
+        default="true",
+        field="verify",
+        off="-N",
     ),
 )
 
@@ -561,7 +586,9 @@ def _from_typed(typed: Mapping[str, str]) -> dict[str, Source]:
     for name, text in typed.items():
         option = BY_NAME[name]
         _check(option, text, option.flag)
-        found[name] = Source(Layer.TYPED, option.flag, text)
+        off = option.off and text == "false"
+        place = option.opposite if off else option.flag
+        found[name] = Source(Layer.TYPED, place, text)
     return found
 
 

@@ -252,6 +252,9 @@ def sorted_out(
 def _notes(entry: Pasted) -> Iterator[str]:
     if entry.spec and entry.spec.directory is not None:
         yield f"goes to {entry.spec.directory}"
+    if entry.spec and entry.spec.mirrors:
+        count = len(entry.spec.mirrors)
+        yield f"and {count} more {'source' if count == 1 else 'sources'} of it"
     yield from entry.notes
 
 

@@ -10,6 +10,7 @@ from engine import HydraError, JobSnapshot
 from hydratui.commands import chosen, parse
 from hydratui.filters import parse_filter
 from hydratui.keymap import ACTIONS, VIEWS
+from hydratui.metalinks import is_metalink
 from hydratui.outside import read_list, write_list
 from hydratui.screens.throttle import chosen_limit
 from hydratui.steering import MOST_LANES
@@ -61,7 +62,8 @@ class Console:
         return await self._screen.add_or_ask(rest)
 
     async def verb_open(self, rest: str) -> str:
-        await self._screen.ask_to_add(read_list(rest))
+        text = rest if is_metalink(rest) else read_list(rest)
+        await self._screen.ask_to_add(text)
         return ""
 
     def verb_pause(self, rest: str) -> str:

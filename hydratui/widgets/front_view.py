@@ -18,7 +18,7 @@ from hydratui.text import bar, duration, fit, percent, rate, size
 from hydratui.widgets.blame import hole_lane, is_pressed, slowed_by, standstill
 from hydratui.widgets.chart import Chart
 from hydratui.widgets.command_part import command_rows, said_rows
-from hydratui.widgets.graph import depth_rows, depth_top
+from hydratui.widgets.graph import depth_rows, depth_top, depth_words
 from hydratui.widgets.lane_cells import sign_of
 from hydratui.widgets.line import Line, LineWidget, Span, framed, indented, line, spread
 from hydratui.widgets.plot import spark, wants_blocks
@@ -173,11 +173,10 @@ def hole(job: JobSnapshot, front: FrontSnapshot) -> tuple[int, int | None]:
 
 def _waiting(job: JobSnapshot, front: FrontSnapshot, cells: int) -> Line:
     """How much waits, and how near the heap is to its bound."""
-    pieces = "blocks" if job.streaming else "ranges"
     left = f"{size(front.waiting)}"
     if front.capacity is not None:
         left += f" of {size(front.capacity)}"
-    tail = f" {front.depth} {pieces}"
+    tail = f" {depth_words(job, front)}"
     room = cells - LABEL - len(left) - 1 - len(tail)
     spans: list[Span] = [("waiting   ", "dim"), (left + " ", "strong")]
     if front.capacity is not None and room >= 8:

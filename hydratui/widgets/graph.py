@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from engine import JobState
+from engine import FrontSnapshot, JobSnapshot, JobState
 from hydratui.sampler import LONG_SPAN, SPAN, Frame, Track
 from hydratui.widgets.chart import (
     FEET,
@@ -148,10 +148,16 @@ def depth_pane(
         ("Reorder heap" if job.streaming else "Beyond the front", "title"),
         (f" {name}", "dim"),
         (f"  now {job.front.waiting / unit:.4g}", "strong"),
-        (f" · {job.front.depth} {'blocks' if job.streaming else 'ranges'}", "dim"),
+        (f" · {depth_words(job, job.front)}", "dim"),
     ]
     body = indented(depth_rows(frame, chart))
     return framed(width, height, body, title=title, foot=FEET[span])
+
+
+def depth_words(job: JobSnapshot, front: FrontSnapshot) -> str:
+    """In how many pieces lies what waits."""
+    one = "block" if job.streaming else "range"
+    return f"{front.depth} {one}{'' if front.depth == 1 else 's'}"
 
 
 def depth_rows(frame: Frame, chart: Chart) -> list[Line]:

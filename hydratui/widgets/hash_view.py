@@ -1,7 +1,8 @@
-"""How far the digest is computed, what it should be and what it is.
+"""How far the digests are computed, what they should be and what they are.
 
-Two digests that differ are shown under each other with a mark at the first
-difference; a file of which nobody knows a digest says so, and why.
+Every algorithm that is compared has its bar, and says who promised it. Two digests
+that differ are shown under each other with a mark at the first difference; a file of
+which nobody knows a digest says so, and why.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from itertools import takewhile
 
 from textual.geometry import Size
 
-from engine import HashSnapshot, JobSnapshot, JobState
+from engine import HashSnapshot, JobSnapshot, JobState, PiecesSnapshot
 from hydratui.sampler import Frame
 from hydratui.text import bar, duration, eta, fit, percent, rate, safe, shorten, size
 from hydratui.widgets.line import (
@@ -27,6 +28,10 @@ from hydratui.widgets.line import (
 _LABEL = 10
 _BAD = ".part.bad"
 _LEAST = 3
+_LEAST_BAR = 4
+
+_SEARCHING = "looking for digests beside the file"
+_NOT_YET = {JobState.QUEUED, JobState.PROBING}
 
 
 class HashView(LineWidget[Frame]):
@@ -41,11 +46,11 @@ def hash_pane(frame: Frame, width: int, height: int) -> list[Line]:
     title: list[Span] = [("Verify", "title")]
     if job is None:
         return framed(width, height, [], title=title)
-    if job.hash is None:
+    if not job.hashes and job.parts is None:
         body = _unknown(job, cells, height - 2)
     else:
-        body = _known(job, job.hash, frame.hash_rate, cells, height - 2)
-        if is_mismatch(job.hash):
+        body = _known(job, cells, height - 2)
+        if _mismatch_of(job) is not None:
             title.append(("  ✗ MISMATCH", "bad"))
     return framed(width, height, indented(body), title=title)
 
@@ -57,14 +62,18 @@ def is_mismatch(known: HashSnapshot) -> bool:
     return known.actual.lower() != known.expected.lower()
 
 
+def _mismatch_of(job: JobSnapshot) -> HashSnapshot | None:
+    """The first digest that differs."""
+    return next(filter(is_mismatch, job.hashes), None)
+
+
 # ------------------------------------------------------------- no digest
 
 
 def _unknown(job: JobSnapshot, cells: int, height: int) -> list[Line]:
     """What was checked instead, and why no more."""
     if job.state is not JobState.DONE:
-        what = "no digest asked for, and none known: only the size will be checked"
-        return _paragraph(safe(job.verdict) or what, cells, "dim")
+        return _paragraph(_unpromised(job, cells, height), cells, "dim")
     said = safe(job.verdict) or "size only"
     rows = [line(cells, ("✓ ", "good"), (said, "strong"))]
     if height < _LEAST or "size only" not in said:
@@ -74,6 +83,23 @@ def _unknown(job: JobSnapshot, cells: int, height: int) -> list[Line]:
         "beside it told one, so the bytes themselves could not be checked."
     )
     return [*rows, line(cells), *_paragraph(why, cells, "dim"), *_bytes(job, cells)]
+
+
+def _unpromised(job: JobSnapshot, cells: int, height: int) -> str:
+    """The fullest of some sentences that there is room for."""
+    if job.verdict and job.state.is_final:
+        ways: Sequence[str] = (safe(job.verdict),)
+    elif job.searching:
+        ways = _SEARCHING, "looking for digests", "looking"
+    elif job.state in _NOT_YET:
+        ways = "nothing is promised yet", "no promise yet"
+    else:
+        ways = (
+            "nothing is promised: the size is all there is",
+            "nothing is promised, size only",
+            "size only",
+        )
+    return next((way for way in ways if len(wrapped(way, cells)) <= height), ways[-1])
 
 
 def _paragraph(text: str, cells: int, ink: str) -> list[Line]:
@@ -86,34 +112,77 @@ def _bytes(job: JobSnapshot, cells: int) -> list[Line]:
     return [line(cells), _fact("size", f"{job.size:,} bytes", cells)]
 
 
-# ------------------------------------------------------------- with digest
+# ------------------------------------------------------------- with digests
 
 
-def _known(
-    job: JobSnapshot, known: HashSnapshot, per_second: float, cells: int, height: int
-) -> list[Line]:
-    progress = _progress(job, known, per_second, cells)
+def _known(job: JobSnapshot, cells: int, height: int) -> list[Line]:
+    """In full where there is room, else without blank rows, else a bar for each."""
     if height < _LEAST:
-        return [progress]
-    if is_mismatch(known):
-        return _mismatch(job, known, cells, height, progress)
-    rows = [progress, line(cells), *_digests(known, cells)]
+        return _bars(job, cells, height)
+    wrong = _mismatch_of(job)
+    if wrong is not None:
+        return _mismatch(job, wrong, cells, height)
+    for gap in ([line(cells)], []):
+        rows = _blocks(job, gap, cells)
+        if len(rows) <= height:
+            break
+    else:
+        rows = _bars(job, cells, height)
     if height > len(rows) + 1:
-        rows += [line(cells), *_facts(job, known, per_second, cells)]
+        rows += [line(cells), *_facts(job, cells)]
     return rows
 
 
+def _bars(job: JobSnapshot, cells: int, height: int) -> list[Line]:
+    """A row for each algorithm; where not all fit, what differs comes first."""
+    known = sorted(job.hashes, key=is_mismatch, reverse=True)
+    more = len(known) - height
+    rows = [_progress(job, one, cells) for one in known[:height]]
+    if more > 0:
+        rows[-1] = _progress(job, known[height - 1], cells, f"+{more} ")
+    if len(rows) < height and job.searching:
+        rows.append(line(cells, (_SEARCHING, "dim")))
+    return (rows + _pieces(job, cells, bar_only=True))[:height]
+
+
+def _blocks(job: JobSnapshot, gap: list[Line], cells: int) -> list[Line]:
+    """All that is known of each digest, and of the pieces."""
+    blocks = [_block(job, known, gap, cells) for known in job.hashes]
+    blocks.append(_pieces(job, cells))
+    if job.searching:
+        blocks.append([line(cells, (_SEARCHING, "dim"))])
+    rows: list[Line] = []
+    for block in filter(None, blocks):
+        rows += [*gap, *block] if rows else block
+    return rows
+
+
+def _block(
+    job: JobSnapshot, known: HashSnapshot, gap: list[Line], cells: int
+) -> list[Line]:
+    spaced = gap if len(job.hashes) == 1 else []
+    return [_progress(job, known, cells), *spaced, *_digests(known, cells)]
+
+
 def _progress(
-    job: JobSnapshot, known: HashSnapshot, per_second: float, cells: int
+    job: JobSnapshot, known: HashSnapshot, cells: int, note: str = ""
 ) -> Line:
-    head: Span = (f"{safe(known.algorithm)} ", "strong")
+    names = max(len(safe(one.algorithm)) for one in job.hashes)
+    head: Span = (f"{fit(safe(known.algorithm), names)} {note}", "strong")
     outcome = _outcome(known)
     tail: list[Span] = [(f" {percent(known.hashed, job.size):>5} %", "text")]
-    tail += [outcome] if outcome else [(f"  {rate(per_second):>9}", "dim")]
+    tail.append(outcome or (f"  {rate(known.rate):>9}", "dim"))
+    return _barred(cells, head, (known.hashed, job.size), tail)
+
+
+def _barred(
+    cells: int, head: Span, share: tuple[int, int | None], tail: Sequence[Span]
+) -> Line:
+    """A bar between words, where there is room for one."""
     room = cells - sum(len(text) for text, _ in (head, *tail))
-    if room < 4:
+    if room < _LEAST_BAR:
         return line(cells, head, *tail)
-    filled, rest = bar(known.hashed, job.size, room)
+    filled, rest = bar(*share, room)
     return line(cells, head, (filled, "bar"), (rest, "rest"), *tail)
 
 
@@ -130,15 +199,52 @@ def _digests(known: HashSnapshot, cells: int) -> list[Line]:
     ink = "text" if known.actual is None else "good"
     expected = safe(known.expected or "nothing to compare with")
     actual = safe(known.actual or "not known yet")
-    return [
+    rows = [
         _fact("expected", shorten(expected, cells - _LABEL), cells),
         _fact("actual", shorten(actual, cells - _LABEL), cells, ink),
     ]
+    if known.origin:
+        origin = shorten(safe(known.origin), cells - _LABEL)
+        rows.append(_fact("from", origin, cells))
+    return rows
 
 
-def _facts(
-    job: JobSnapshot, known: HashSnapshot, per_second: float, cells: int
-) -> list[Line]:
+def _pieces(job: JobSnapshot, cells: int, *, bar_only: bool = False) -> list[Line]:
+    """How many parts have been compared, and which of them had to come again."""
+    parts = job.parts
+    if parts is None:
+        return []
+    head: Span = ("pieces ", "strong")
+    tail: list[Span] = [(f" {parts.checked:,} of {parts.count:,}", "text")]
+    if parts.bad:
+        tail.append((f"  ! {parts.bad:,} came again", "warn"))
+    elif parts.checked == parts.count:
+        tail.append(("  ✓ all right", "good"))
+    rows = [_barred(cells, head, (parts.checked, parts.count), tail)]
+    return rows if bar_only else [*rows, *_about_pieces(parts, cells)]
+
+
+def _about_pieces(parts: PiecesSnapshot, cells: int) -> list[Line]:
+    rows = [_fact("each", f"{size(parts.size)}, {safe(parts.algorithm)}", cells)]
+    if parts.bad:
+        were = "was" if parts.bad == 1 else "were"
+        said = f"{parts.bad:,} {were} not as promised, and fetched again"
+        rows.append(_fact("wrong", said, cells, "warn"))
+    return rows
+
+
+def _facts(job: JobSnapshot, cells: int) -> list[Line]:
+    """How far the slowest digest is, and what came of it."""
+    rows = []
+    known = min(job.hashes, key=lambda one: one.hashed, default=None)
+    if known is not None:
+        rows += _how_far(job, known, cells)
+    if job.verdict:
+        rows.append(_fact("verdict", safe(job.verdict), cells))
+    return rows
+
+
+def _how_far(job: JobSnapshot, known: HashSnapshot, cells: int) -> list[Line]:
     behind = job.done - known.hashed
     rows = [
         line(
@@ -148,11 +254,9 @@ def _facts(
             (f", {size(behind)} behind the download" if behind > 0 else "", "dim"),
         )
     ]
-    left = eta(known.hashed, job.size, per_second)
+    left = eta(known.hashed, job.size, known.rate)
     if known.actual is None and left is not None:
         rows.append(_fact("ETA", duration(left), cells))
-    if job.verdict:
-        rows.append(_fact("verdict", safe(job.verdict), cells))
     return rows
 
 
@@ -164,7 +268,7 @@ def _fact(label: str, text: str, cells: int, ink: str = "text") -> Line:
 
 
 def _mismatch(
-    job: JobSnapshot, known: HashSnapshot, cells: int, height: int, progress: Line
+    job: JobSnapshot, known: HashSnapshot, cells: int, height: int
 ) -> list[Line]:
     """Said first, then shown, then where the wrong bytes are."""
     expected = safe(known.expected or "").lower()
@@ -174,8 +278,11 @@ def _mismatch(
     body = [line(cells, (said, "bad strong")), *rows]
     if height > len(body):
         body.append(_whereabouts(job, cells))
+    if height > len(body) + 1 and known.origin:
+        origin = shorten(safe(known.origin), cells - _LABEL)
+        body.append(_fact("promised", f"by {origin}", cells))
     if height > len(body) + 1:
-        body += [line(cells), progress]
+        body += [line(cells), *_bars(job, cells, height - len(body) - 1)]
     return body
 
 

@@ -10,9 +10,19 @@ from collections.abc import Iterator, Sequence
 
 from textual.geometry import Size
 
-from engine import JobSnapshot, JobState, SourceSnapshot
+from engine import JobSnapshot, JobState, MirrorState, SourceSnapshot
 from hydratui.sampler import Frame
-from hydratui.text import duration, eta, fit, percent, rate, safe, shorten, size
+from hydratui.text import (
+    duration,
+    eta,
+    fit,
+    percent,
+    rate,
+    safe,
+    shorten,
+    size,
+    width,
+)
 from hydratui.widgets.command_part import status_word
 from hydratui.widgets.line import (
     Line,
@@ -23,7 +33,7 @@ from hydratui.widgets.line import (
     line,
     wrapped,
 )
-from hydratui.widgets.signs import JOB_SIGNS
+from hydratui.widgets.signs import JOB_SIGNS, MIRROR_SIGNS
 
 _FRAME_ROWS = 2
 _LABEL = 15
@@ -102,6 +112,7 @@ def _sections(job: JobSnapshot) -> Iterator[Section]:
     yield "File", list(_file(job))
     yield "Progress", list(_progress(job))
     yield "Source", list(_source(job))
+    yield "Mirrors", list(_mirrors(job))
     yield "Asked for", list(_asked(job))
     yield "Command", list(_command(job))
     yield "Host", list(_host(job))
@@ -138,9 +149,10 @@ def _progress(job: JobSnapshot) -> Iterator[Fact]:
     if job.state.is_live:
         yield "speed", (f"{rate(job.rate)}, {job.lane_count} lanes", "text")
         yield "time left", (duration(eta(job.done, job.size, job.rate)), "text")
-    if job.hash is not None and job.hash.expected:
-        digest = f"{job.hash.algorithm} {job.hash.expected}"
-        yield "digest", _text(digest)
+    for known in job.hashes:
+        if known.expected:
+            origin = f"  (from {known.origin})" if known.origin else ""
+            yield "digest", _text(f"{known.algorithm} {known.expected}{origin}")
 
 
 def _source(job: JobSnapshot) -> Iterator[Fact]:
@@ -171,11 +183,29 @@ def _validator(source: SourceSnapshot) -> Span:
     return "none: only the size tells whether it is the same file", "warn"
 
 
+def _mirrors(job: JobSnapshot) -> Iterator[Fact]:
+    """Every source in a row: what is thought of it, and what it brings."""
+    hosts = [shorten(safe(mirror.host), _WIDEST_HOST) for mirror in job.mirrors]
+    widest = max(map(width, hosts), default=0)
+    for host, mirror in zip(hosts, job.mirrors, strict=True):
+        sign = MIRROR_SIGNS[mirror.state]
+        lanes = f"{mirror.lanes} {'lane' if mirror.lanes == 1 else 'lanes'}"
+        brought = f"{size(mirror.received):>8} here"
+        row = f"{fit(host, widest)}  {lanes:>9}  {rate(mirror.rate):>9}  {brought}"
+        yield f"{sign.glyph} {sign.word}", (row, _MIRROR_INKS.get(mirror.state, "text"))
+        if mirror.note:
+            yield "", _text(mirror.note, "dim")
+
+
+_WIDEST_HOST = 26
+_MIRROR_INKS = {MirrorState.UNTRIED: "dim", MirrorState.BENCHED: "warn"}
+
+
 def _asked(job: JobSnapshot) -> Iterator[Fact]:
     lanes = "as many as the window finds" if job.threads is None else f"{job.threads}"
     yield "lanes", (lanes, "text")
     yield "limit", ("none" if job.limit is None else rate(job.limit), "text")
-    known = job.hash is not None and job.hash.expected is not None
+    known = any(one.expected is not None for one in job.hashes)
     yield "checksum", ("compared" if known else "none", "text")
 
 

@@ -104,6 +104,7 @@ def _acting(action: Action, state: JobState | None, keymap: Keymap) -> Action:
 
 _INSTEAD = {
     JobState.PAUSED: ("job.toggle", "Resume"),
+    JobState.DONE: ("job.open_file", "Open"),
     JobState.FAILED: ("job.retry", "Retry"),
     JobState.CANCELLED: ("job.retry", "Retry"),
     JobState.EXPIRED: ("job.renew", "Fresh URL"),

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from engine import LaneSnapshot, LaneState
-from hydratui.text import bar, brief_rate, fit, level, rate, safe, size
+from hydratui.text import bar, brief_rate, fit, level, rate, safe, shorten, size
 from hydratui.widgets.line import Span
 from hydratui.widgets.signs import LANE_SIGNS, RACING, Sign
 
@@ -19,6 +19,7 @@ _WIDE = 80
 """Cells in which a lane says not only what is left of it but also where it is."""
 
 _WIDEST_BAR = 40
+_HOST = 24
 _INKS = ("bad", "bad", "warn", "warn", "warn", "bar", "bar", "bar", "good", "good")
 """For each tenth of the highest speed; a block's height says the same."""
 
@@ -83,6 +84,9 @@ class Pen:
 
     def _place(self, lane: LaneSnapshot) -> str:
         place = f"{size(lane.range.stop - lane.mark)} to go"
+        if lane.host and self.cells >= _WIDE:
+            place = f"{shorten(safe(lane.host), _HOST)}, {place}"
+            return f"next in line, {place}" if lane.number == self.hole else place
         if lane.number == self.hole:
             return f"next in line, {place}"
         return f"at {size(lane.mark)}, {place}" if self.cells >= _WIDE else place

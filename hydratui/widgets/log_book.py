@@ -34,6 +34,7 @@ class Level(IntEnum):
 
 _LEVELS = {
     EventKind.RETRY: Level.WARNING,
+    EventKind.MIRROR: Level.WARNING,
     EventKind.CHANGED: Level.WARNING,
     EventKind.EXPIRED: Level.WARNING,
     EventKind.FAILED: Level.ERROR,

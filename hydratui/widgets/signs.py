@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import EventKind, JobState, LaneState
+from engine import EventKind, JobState, LaneState, MirrorState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,13 @@ LANE_SIGNS = {
     LaneState.RETRYING: Sign("↻", "bad", "retrying"),
 }
 
+MIRROR_SIGNS = {
+    MirrorState.UNTRIED: Sign("·", "dim", "untried"),
+    MirrorState.PROVING: Sign("◌", "flight", "proving"),
+    MirrorState.USED: Sign("▶", "good", "used"),
+    MirrorState.BENCHED: Sign("✗", "warn", "benched"),
+}
+
 RACING = Sign("»", "accent", "racing")
 
 EVENT_SIGNS = {
@@ -44,6 +51,7 @@ EVENT_SIGNS = {
     EventKind.STARTED: Sign("▶", "good", "started"),
     EventKind.WINDOW: Sign("◇", "window", "window"),
     EventKind.RETRY: Sign("↻", "warn", "retry"),
+    EventKind.MIRROR: Sign("⇄", "accent", "mirror"),
     EventKind.CHANGED: Sign("≠", "warn", "changed"),
     EventKind.EXPIRED: Sign("!", "warn", "expired"),
     EventKind.VERIFIED: Sign("◆", "accent", "verified"),

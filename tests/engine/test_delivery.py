@@ -21,7 +21,7 @@ from engine.disk import Disk
 from engine.errors import IntegrityError, LocalError
 from engine.files import FileSink
 from engine.journal import Link
-from engine.model import Block, Digest, RemoteFile
+from engine.model import Block, Digest, Promise, RemoteFile
 from engine.places import Places
 from engine.plan import Plan
 from engine.ranges import ByteRange
@@ -130,7 +130,9 @@ class Delivering:
         restart: bool = False,
     ) -> FileDelivery:
         file = FileSink(self.directory, Link.of(URL), Places(), self._disk)
-        verifier = Verifier(digest, self._pool) if digest else None
+        verifier = (
+            Verifier(self._pool, [Promise(digest, "--checksum")]) if digest else None
+        )
         self._made.append(FileDelivery(file, verifier, name=name, restart=restart))
         return self._made[-1]
 
@@ -402,7 +404,7 @@ async def test_a_stream_ends_when_its_reader_has_everything() -> None:
 
 async def test_a_stream_is_hashed_as_it_is_read(pool: Executor) -> None:
     """When the reader has everything, the digest is known."""
-    delivery = streaming(Verifier(SHA256, pool))
+    delivery = streaming(Verifier(pool, [Promise(SHA256, "--checksum")]))
     await delivery.sink.write(block(1000, 4000))
     await delivery.sink.write(block(0, 1000))
     async with asyncio.TaskGroup() as group:

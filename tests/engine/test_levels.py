@@ -30,6 +30,7 @@ from engine.model import (
     JobSpec,
     JobState,
     LaneState,
+    Promise,
     RemoteFile,
     SourceSnapshot,
 )
@@ -136,7 +137,7 @@ def test_a_job_that_has_not_begun_knows_little() -> None:
     seen = snapshot_of(job(), detailed=True)
     assert (seen.id, seen.name, seen.state) == (7, "file.bin", JobState.QUEUED)
     assert (seen.size, seen.done, seen.rate, seen.lane_count) == (None, 0, 0.0, 0)
-    assert (seen.window, seen.hash, seen.lanes, seen.pieces) == (None, None, (), ())
+    assert (seen.window, seen.hashes, seen.lanes, seen.pieces) == (None, (), (), ())
     assert (seen.target, seen.verdict, seen.streaming) == ("", "", False)
     assert seen.bottleneck is Bottleneck.NETWORK
 
@@ -261,17 +262,18 @@ async def test_in_a_stream_blocks_wait_in_the_heap() -> None:
 
 def test_the_window_is_seen_while_it_is_joined(running: Job) -> None:
     """How many may fly, and why."""
-    running.effort.window = Window("example.org", 0.0)
+    window = running.effort._join()
     seen = snapshot_of(running, detailed=True).window
-    assert seen == running.effort.window.snapshot()
+    assert seen == window.snapshot()
 
 
 def test_the_digest_is_seen_from_the_beginning() -> None:
     """What is expected, and how far it has been computed."""
     expected = Digest("md5", "0" * 32)
-    hashing = job(verifier=Verifier(expected, cast(Any, None)))
-    assert snapshot_of(hashing, detailed=True).hash == HashSnapshot(
-        algorithm="md5", hashed=0, expected=expected.hex
+    hashing = job(verifier=Verifier(cast(Any, None), [Promise(expected, "--checksum")]))
+    [seen] = snapshot_of(hashing, detailed=True).hashes
+    assert seen == HashSnapshot(
+        algorithm="md5", hashed=0, expected=expected.hex, origin="--checksum"
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CommandError, IntegrityError, LocalError
-from engine.model import Block, CommandSnapshot, Digest, RemoteFile
+from engine.model import Block, CommandSnapshot, Digest, Promise, RemoteFile
 from engine.piping import AHEAD, PipeDelivery
 from engine.plan import Plan
 from engine.ranges import ByteRange
@@ -73,7 +73,7 @@ async def test_a_command_gets_a_file_and_its_end(
     tmp_path: Path, pool: Executor
 ) -> None:
     """In order, hashed on its way, judged before the end of its input."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [Promise(SHA256, "--checksum")])
     async with delivering("cat > got", tmp_path, verifier) as delivery:
         assert delivery.snapshot() == CommandSnapshot(fed=0)
         assert await delivery.open(REMOTE) == ""
@@ -90,7 +90,10 @@ async def test_a_wrong_digest_is_found_before_the_end(
     tmp_path: Path, pool: Executor
 ) -> None:
     """The command has every byte, and is ended without their end."""
-    text, verifier = "cat > got; touch finished", Verifier(OTHER, pool)
+    text, verifier = (
+        "cat > got; touch finished",
+        Verifier(pool, [Promise(OTHER, "--checksum")]),
+    )
     async with delivering(text, tmp_path, verifier) as delivery:
         await delivery.open(REMOTE)
         await receive(delivery)
@@ -143,7 +146,10 @@ async def test_what_was_given_is_not_given_again(
     tmp_path: Path, pool: Executor
 ) -> None:
     """A job may stop at any moment, and its command gets the rest, once."""
-    text, verifier = "sleep 0.1; cat > got", Verifier(SHA256, pool)
+    text, verifier = (
+        "sleep 0.1; cat > got",
+        Verifier(pool, [Promise(SHA256, "--checksum")]),
+    )
     async with delivering(text, tmp_path, verifier) as delivery:
         await delivery.open(REMOTE)
         await receive(delivery)
@@ -161,7 +167,10 @@ async def test_a_command_that_had_all_is_judged_by_all(
     tmp_path: Path, pool: Executor
 ) -> None:
     """It may end by itself after the last byte: the digest counts all the same."""
-    text, verifier = f"head -c {len(FILE)} > got", Verifier(OTHER, pool)
+    text, verifier = (
+        f"head -c {len(FILE)} > got",
+        Verifier(pool, [Promise(OTHER, "--checksum")]),
+    )
     async with delivering(text, tmp_path, verifier) as delivery:
         await delivery.open(REMOTE)
         await receive(delivery)
@@ -173,7 +182,10 @@ async def test_a_command_that_had_enough_verifies_nothing(
     tmp_path: Path, pool: Executor
 ) -> None:
     """The verdict says how much it took, and no digest is shown any more."""
-    text, verifier = "head -c 1000000 > got", Verifier(OTHER, pool)
+    text, verifier = (
+        "head -c 1000000 > got",
+        Verifier(pool, [Promise(OTHER, "--checksum")]),
+    )
     async with delivering(text, tmp_path, verifier) as delivery:
         await delivery.open(REMOTE)
         await receive(delivery)

@@ -22,6 +22,8 @@ from engine.errors import (
     RefusedError,
 )
 from engine.limiter import Limiter
+from engine.mirrors import Mirror, Mirrors
+from engine.mirrors import Mirror, Mirrors
 from engine.model import Block, LaneState, RemoteFile
 from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
@@ -48,7 +50,7 @@ from engine.testing import (
 from engine.testing.answers import LAST_MODIFIED
 from engine.transfer import DENIALS, FORGETFUL, OUTAGE, SLOW, Transfer
 from engine.transport import Response, Transport
-from engine.window import Window
+from engine.window import Seat, Window
 from tests.integration.support import until
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -210,16 +212,18 @@ def made(
     plan = Watched(file.size, done)
     if window is None:
         window = Window(source.host, monotonic())
-    window.join(threads, monotonic())
+    shared = window
+    mirrors = Mirrors(
+        Mirror(source, Seat(lambda _: shared, threads), file), (), lambda _: None
+    )
+    mirrors.begin()
     faults: list[str] = []
     received: list[int] = []
     patience = (Drowsy if drowsy else Watchful)(give_up_after, faults.append)
     transfer = Transfer(
-        source=source,
-        remote=file,
+        mirrors=mirrors,
         plan=plan,
         sink=sink,
-        window=window,
         patience=patience,
         limiter=limiter,
         sizes=FileSizes(step, step),
@@ -668,7 +672,7 @@ async def test_nobody_helps_a_lane_that_we_hold_back(
         async with asyncio.TaskGroup() as group:
             running = group.create_task(it.run())
             await until(lambda: it.received and _all_are(LaneState.HELD, it))
-            assert it.transfer._next_segment(2) is None
+            assert it.transfer._next_segment(2, it.transfer.mirrors.first) is None
             assert len(origin.requests) == 2
             it.limiter.rate = None
             await running

@@ -18,7 +18,7 @@ from engine.disk import Disk
 from engine.errors import IntegrityError, LocalError
 from engine.files import FileSink
 from engine.journal import Link
-from engine.model import Block, Digest, RemoteFile
+from engine.model import Block, Digest, Promise, RemoteFile
 from engine.places import Places
 from engine.plan import Plan, Segment
 from engine.verify import Verifier
@@ -26,6 +26,7 @@ from engine.verify import Verifier
 STRIDE = 1000
 FILE = bytes(n * 7 % 256 for n in range(4300))
 SHA256 = Digest("sha256", hashlib.sha256(FILE).hexdigest())
+TYPED = Promise(SHA256, "--checksum")
 URL = "https://example.org/file"
 REMOTE = RemoteFile(url=URL, size=None, ranges=True, name="file")
 
@@ -74,7 +75,8 @@ class Download:
 def stride(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files are enough where strides are small, and each is a step."""
     monkeypatch.setattr("engine.verify.STRIDE", STRIDE)
-    monkeypatch.setattr("engine.verify.LEG", STRIDE)
+    monkeypatch.setattr("engine.follower.STRIDE", STRIDE)
+    monkeypatch.setattr("engine.follower.LEG", STRIDE)
 
 
 @pytest.fixture
@@ -96,6 +98,12 @@ async def download(tmp_path: Path, disk: Disk) -> AsyncIterator[Download]:
     assert await sink.open("file", REMOTE, None, None) == ""
     yield Download(sink)
     await sink.close()
+
+
+def hashed(verifier: Verifier, algorithm: str = "sha256") -> int:
+    """How far it is with one of the digests that are promised."""
+    levels = {level.algorithm: level.hashed for level in verifier.snapshots()}
+    return levels[algorithm]
 
 
 async def settle() -> None:
@@ -122,41 +130,42 @@ def blocks(*cuts: int) -> list[Block]:
 
 async def test_a_stream_is_hashed_batch_by_batch(pool: Pool) -> None:
     """Blocks that are next in order are hashed as they are handed out."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     first, second, third = blocks(100, 2000)
     await verifier.feed([first, second])
-    assert verifier.hashed == 2000
+    assert hashed(verifier) == 2000
     await verifier.feed([third])
     assert verifier.compare() == "verified (sha256, from --checksum)"
 
 
 async def test_other_bytes_are_told(pool: Pool) -> None:
     """The message has the algorithm, what came, and what should have come."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await verifier.feed(blocks(100)[:1])
     actual = hashlib.sha256(FILE[:100]).hexdigest()
     with pytest.raises(IntegrityError) as raised:
         verifier.compare()
-    assert str(raised.value) == f"sha256 is {actual}, expected {SHA256.hex}"
+    said = f"sha256 is {actual}, expected {SHA256.hex} (from --checksum)"
+    assert str(raised.value) == said
 
 
 async def test_the_screen_sees_how_far_it_is(pool: Pool) -> None:
     """A snapshot has what was hashed and expected, and in the end the digest."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await verifier.feed(blocks(100)[:1])
-    level = verifier.snapshot()
+    (level,) = verifier.snapshots()
     assert (level.algorithm, level.hashed, level.expected, level.actual) == (
         *("sha256", 100),
         *(SHA256.hex, None),
     )
     await verifier.feed(blocks(100)[1:])
     verifier.compare()
-    assert verifier.snapshot().actual == SHA256.hex
+    assert verifier.snapshots()[0].actual == SHA256.hex
 
 
 async def test_what_is_expected_can_be_asked(pool: Pool) -> None:
     """Whoever finds a file already here can compare it with what is expected."""
-    assert Verifier(SHA256, pool).expected == SHA256
+    assert Verifier(pool, [TYPED]).promises == (TYPED,)
 
 
 # -- a file ------------------------------------------------------------------
@@ -164,17 +173,17 @@ async def test_what_is_expected_can_be_asked(pool: Pool) -> None:
 
 async def test_a_file_is_hashed_to_its_end(pool: Pool, download: Download) -> None:
     """Without a follower the whole file is read when it is here."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await download.receive(FILE)
     download.plan.end(len(FILE))
     verdict = await verifier.conclude(download.sink, download.plan)
     assert verdict == "verified (sha256, from --checksum)"
-    assert verifier.hashed == len(FILE)
+    assert hashed(verifier) == len(FILE)
 
 
 async def test_a_broken_file_is_told(pool: Pool, download: Download) -> None:
     """One wrong byte is another digest."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await download.receive(FILE[:-1] + b"?")
     with pytest.raises(IntegrityError, match="sha256 is "):
         await verifier.conclude(download.sink, download.plan)
@@ -184,7 +193,7 @@ async def test_a_file_that_somebody_shortened_is_told(
     pool: Pool, download: Download
 ) -> None:
     """What was written and is not there any more ends the job, not the patience."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await download.receive(FILE)
     os.truncate(download.sink.part, 1000)
     with pytest.raises(LocalError, match="somebody has shortened it"):
@@ -193,24 +202,24 @@ async def test_a_file_that_somebody_shortened_is_told(
 
 async def test_the_hash_follows_the_front(pool: Pool, download: Download) -> None:
     """Whole strides before the front are hashed, and nothing at or beyond it."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     async with asyncio.TaskGroup() as group:
         following = group.create_task(verifier.follow(download.sink, download.plan))
         await download.receive(FILE[:999])
         verifier.nudge()
         await settle()
-        assert verifier.hashed == 0
+        assert hashed(verifier) == 0
         await download.receive(FILE[999:2500])
         verifier.nudge()
         for _ in range(2):
             await pool.steps.acquire()
         await settle()
-        assert verifier.hashed == 2000
+        assert hashed(verifier) == 2000
         await download.receive(FILE[2500:])
         verifier.nudge()
         for _ in range(2):
             await pool.steps.acquire()
-        assert verifier.hashed == 4000
+        assert hashed(verifier) == 4000
         await cancel(following)
     verdict = await verifier.conclude(download.sink, download.plan)
     assert verdict.startswith("verified")
@@ -220,21 +229,21 @@ async def test_what_was_received_before_it_is_hashed_too(
     pool: Pool, download: Download
 ) -> None:
     """A follower that begins late catches up without being told."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await download.receive(FILE)
     async with asyncio.TaskGroup() as group:
         following = group.create_task(verifier.follow(download.sink, download.plan))
         for _ in range(4):
             await pool.steps.acquire()
         await cancel(following)
-    assert verifier.hashed == 4000
+    assert hashed(verifier) == 4000
 
 
 async def test_what_an_earlier_run_left_is_hashed_too(
     pool: Pool, download: Download
 ) -> None:
     """A file that is gone on with is hashed from its first byte."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await download.receive(FILE[:2500])
     download.plan = plan = Plan(len(FILE), download.plan.done)
     segment = plan.lease_rest(0)
@@ -248,7 +257,7 @@ async def test_a_step_that_runs_when_it_is_cancelled_counts(
     pool: Pool, download: Download
 ) -> None:
     """A pause in the middle of a step neither loses nor repeats its bytes."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await download.receive(FILE)
     gate = threading.Event()
     pool.submit(gate.wait)
@@ -261,14 +270,14 @@ async def test_a_step_that_runs_when_it_is_cancelled_counts(
         await settle()
         gate.set()
     assert concluding.result().startswith("verified")
-    assert verifier.hashed == len(FILE)
+    assert hashed(verifier) == len(FILE)
 
 
 async def test_a_file_is_not_closed_while_it_is_read(
     pool: Pool, download: Download
 ) -> None:
     """Settling waits for the step that runs, and there need not be one."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await verifier.settle()
     await download.receive(FILE)
     gate = threading.Event()
@@ -282,12 +291,12 @@ async def test_a_file_is_not_closed_while_it_is_read(
         await settle()
         assert not settling.done()
         gate.set()
-    assert verifier.hashed == STRIDE
+    assert hashed(verifier) == STRIDE
 
 
 async def test_a_restart_begins_the_hash_again(pool: Pool, download: Download) -> None:
     """When what landed is not to be trusted, neither is what was hashed of it."""
-    verifier = Verifier(SHA256, pool)
+    verifier = Verifier(pool, [TYPED])
     await download.receive(bytes(3000))
     async with asyncio.TaskGroup() as group:
         following = group.create_task(verifier.follow(download.sink, download.plan))
@@ -296,7 +305,7 @@ async def test_a_restart_begins_the_hash_again(pool: Pool, download: Download) -
         download.plan.restart(download.segment)
         verifier.nudge()
         await settle()
-        assert verifier.hashed == 0
+        assert hashed(verifier) == 0
         await download.receive(FILE)
         verifier.nudge()
         for _ in range(4):

@@ -22,7 +22,9 @@ from tests.hydratui.support import (
     FakeEngine,
     hostile_queue,
     make_job,
+    mirrored_job,
     mixed_queue,
+    promised_job,
     running_job,
 )
 
@@ -76,7 +78,7 @@ def told(job: JobSnapshot, text: str = "plain text") -> JobSnapshot:
         verdict=text,
         target=text,
         command=text,
-        lanes=tuple(replace(lane, note=text) for lane in job.lanes),
+        lanes=tuple(replace(lane, note=text, host=text) for lane in job.lanes),
         window=window,
         source=SourceSnapshot(
             hops=(Hop(302, text), Hop(206, text)),
@@ -86,7 +88,13 @@ def told(job: JobSnapshot, text: str = "plain text") -> JobSnapshot:
             media_type=text,
         ),
         piped=CommandSnapshot(fed=5 * MIB, status=-9, said=(text, text)),
-        hash=replace(job.hash, expected=text, actual=text[::-1]) if job.hash else None,
+        hashes=tuple(
+            replace(known, expected=text, actual=text[::-1], origin=text)
+            for known in job.hashes
+        ),
+        mirrors=tuple(
+            replace(mirror, url=text, host=text, note=text) for mirror in job.mirrors
+        ),
     )
 
 
@@ -95,6 +103,11 @@ FRAMES = {
     "still": frame_of(running_job(lanes=24), moving=False),
     "on disk": frame_of(running_job(lanes=128, streaming=False)),
     "mixed": frame_of(replace(running_job(), limit=9e6), *mixed_queue()[1:]),
+    "promised": frame_of(promised_job()),
+    "mirrored": frame_of(mirrored_job()),
+    "told of mirrors": frame_of(told(mirrored_job())),
+    "searching": frame_of(replace(running_job(), hashes=(), searching=True)),
+    "pieces only": frame_of(replace(promised_job(), hashes=())),
     "queued": frame_of(make_job(state=JobState.QUEUED, size=None), limit=10e3),
     "empty file": frame_of(make_job(state=JobState.DONE, size=0)),
     "size only": frame_of(

@@ -21,6 +21,9 @@ from engine import (
     JobState,
     LaneSnapshot,
     LaneState,
+    MirrorSnapshot,
+    MirrorState,
+    PiecesSnapshot,
     WindowChange,
     WindowSnapshot,
 )
@@ -51,6 +54,14 @@ HOSTILE = (
     "z" * 10_000,
     "",
 )
+
+
+METALINK = """<?xml version="1.0" encoding="UTF-8"?>
+<metalink xmlns="urn:ietf:params:xml:ns:metalink">
+  <file name="one.bin"><url>https://a.org/one.bin</url></file>
+  <file name="two.bin"><url>https://a.org/two.bin</url></file>
+</metalink>
+"""
 
 
 class FakeEngine:
@@ -186,7 +197,10 @@ def brief(job: JobSnapshot) -> JobSnapshot:
         pieces=(),
         window=None,
         front=None,
-        hash=None,
+        hashes=(),
+        searching=False,
+        parts=None,
+        mirrors=(),
         source=None,
         piped=None,
     )
@@ -299,11 +313,55 @@ def running_job(
             capacity=512 * MIB if streaming else None,
             hole_lane=14,
         ),
-        hash=HashSnapshot(
-            algorithm="sha256", hashed=front - 8 * MIB, expected="9f86d081" * 8
+        hashes=(
+            HashSnapshot(
+                algorithm="sha256",
+                hashed=front - 8 * MIB,
+                expected="9f86d081" * 8,
+                origin="SHA256SUMS",
+                rate=178e6,
+            ),
         ),
         bottleneck=Bottleneck.HEAD,
     )
+
+
+def mirrored_job() -> JobSnapshot:
+    """A job from four sources, of which one is benched, and one not asked yet."""
+    job = running_job()
+    sources = (
+        ("cdn.example.org", MirrorState.USED, 16, ""),
+        ("mirror.example.net", MirrorState.USED, 7, ""),
+        ("ftp.example.edu", MirrorState.BENCHED, 0, "another file: 3.99 GiB long"),
+        ("far.example.com", MirrorState.UNTRIED, 0, ""),
+    )
+    mirrors = tuple(
+        MirrorSnapshot(
+            url=f"https://{host}/shards/1",
+            host=host,
+            state=state,
+            lanes=lanes,
+            rate=lanes * 7.6e6,
+            received=lanes * 93 * MIB,
+            note=note,
+        )
+        for host, state, lanes, note in sources
+    )
+    lanes = tuple(
+        replace(lane, host=sources[lane.number % 3 == 2][0]) for lane in job.lanes
+    )
+    return replace(job, lanes=lanes, mirrors=mirrors)
+
+
+def promised_job() -> JobSnapshot:
+    """A job of which two digests are promised, and those of its pieces."""
+    job = running_job()
+    [first] = job.hashes
+    second = replace(first, algorithm="md5", expected="d41d8cd9" * 4, origin="Metalink")
+    parts = PiecesSnapshot(
+        algorithm="sha1", size=16 * MIB, count=256, checked=121, bad=2
+    )
+    return replace(job, hashes=(first, second), parts=parts)
 
 
 def mixed_queue() -> list[JobSnapshot]:
@@ -375,7 +433,7 @@ def live_a_minute(app: HydraApp, engine: FakeEngine) -> None:
 
 def _wave(job: JobSnapshot, step: int) -> JobSnapshot:
     """The job as it was that many seconds ago: now faster, now slower."""
-    if job.window is None or job.front is None or job.hash is None:
+    if job.window is None or job.front is None:
         return job
     size = 20 + (60 - step) // 6 if step > 31 else 10 + (31 - step) // 2
     swing = 1 + math.sin(step / 5)
@@ -388,5 +446,8 @@ def _wave(job: JobSnapshot, step: int) -> JobSnapshot:
             front=max(job.front.front - step * 80 * MIB, 0),
             waiting=int(job.front.waiting * swing),
         ),
-        hash=replace(job.hash, hashed=max(job.hash.hashed - step * 80 * MIB, 0)),
+        hashes=tuple(
+            replace(known, hashed=max(known.hashed - step * 80 * MIB, 0))
+            for known in job.hashes
+        ),
     )

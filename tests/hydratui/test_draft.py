@@ -26,7 +26,7 @@ def test_every_setting_has_a_place() -> None:
     """All that is not about one run alone can be set on the screen, in some group."""
     hidden = {option.name for option in BY_NAME.values()} - {o.name for o in SHOWN}
     assert hidden == {
-        *("input", "name", "checksum", "restart", "stream", "force"),
+        *("input", "name", "checksum", "mirror", "restart", "stream", "force"),
         *("no-ui", "quiet", "debug"),
     }
     assert GROUPS == ("Storage", "Speed", "Stream", "Network", "Verify", "Display")

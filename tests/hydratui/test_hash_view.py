@@ -10,7 +10,7 @@ from engine import HashSnapshot, JobState
 from hydratui.sampler import Frame
 from hydratui.widgets.hash_view import hash_pane
 from tests.hydratui.pictures import frame_of, inks_of, page_of, text_of
-from tests.hydratui.support import GIB, make_job, running_job
+from tests.hydratui.support import GIB, make_job, promised_job, running_job
 
 RIGHT = "ab" * 32
 WRONG = "ab" * 12 + "cd" * 20
@@ -20,7 +20,7 @@ def hashed(actual: str | None, expected: str | None = RIGHT) -> Frame:
     known = HashSnapshot(
         algorithm="sha256", hashed=GIB, expected=expected, actual=actual
     )
-    job = replace(make_job(state=JobState.DONE, size=GIB, share=1.0), hash=known)
+    job = replace(make_job(state=JobState.DONE, size=GIB, share=1.0), hashes=(known,))
     return frame_of(job)
 
 
@@ -97,15 +97,90 @@ def test_wrong_bytes_of_a_stream_are_gone() -> None:
 
 def test_how_far_it_is_and_how_long_it_takes() -> None:
     """Progress, rate and the time that is left."""
-    frame = replace(frame_of(running_job()), hash_rate=200 * 1024 * 1024.0)
-    page = page_of(hash_pane(frame, 80, 12))
-    for piece in ("47.7 %", "210 MB/s", "1.91 GiB of 4.00 GiB", "ETA       00:11"):
+    page = page_of(hash_pane(frame_of(running_job()), 80, 12))
+    for piece in ("47.7 %", "178 MB/s", "1.91 GiB of 4.00 GiB", "ETA       00:13"):
         assert piece in page
 
 
-def test_a_job_without_digest_says_so() -> None:
+def test_every_algorithm_has_its_bar_and_says_who_promised_it() -> None:
+    """Both digests, both origins, and what each of them is compared with."""
+    page = page_of(hash_pane(frame_of(promised_job()), 100, 20))
+    for algorithm, expected, origin in (
+        ("sha256", "9f86d081" * 8, "SHA256SUMS"),
+        ("md5   ", "d41d8cd9" * 4, "Metalink"),
+    ):
+        assert f"{algorithm} ━" in page
+        assert f"expected  {expected}" in page
+        assert f"from      {origin}" in page
+
+
+def test_pieces_that_came_again_are_counted() -> None:
+    """How many were compared, how large each is, and how often one was wrong."""
+    page = page_of(hash_pane(frame_of(promised_job()), 100, 20))
+    assert "121 of 256  ! 2 came again" in page
+    assert "each      16.0 MiB, sha1" in page
+    assert "2 were not as promised, and fetched again" in page
+
+
+def test_pieces_alone_are_worth_showing() -> None:
+    """A Metalink may promise nothing of the whole."""
+    job = replace(promised_job(), hashes=())
+    assert job.parts is not None
+    parts = replace(job.parts, checked=256, bad=0)
+    page = page_of(hash_pane(frame_of(replace(job, parts=parts)), 60, 3))
+    assert "256 of 256  ✓ all right" in page
+
+
+@pytest.mark.parametrize("height", [3, 4, 5, 6, 9, 12, 16])
+def test_what_differs_is_seen_however_short_the_pane(height: int) -> None:
+    """Of several digests the wrong one comes first."""
+    good, bad = promised_job().hashes
+    good = replace(good, actual=good.expected)
+    bad = replace(bad, actual="00" * 16)
+    job = replace(promised_job(), hashes=(good, bad))
+    page = page_of(hash_pane(frame_of(job), 60, height))
+    assert "✗ MISMATCH" in page
+    assert "md5" in page.splitlines()[1]
+    assert "differs" in page.splitlines()[1]
+
+
+def test_digests_that_find_no_room_are_counted() -> None:
+    """One row for two of them: the first, and how many more."""
+    page = page_of(hash_pane(frame_of(promised_job()), 60, 3))
+    assert page.splitlines()[1].startswith("│ sha256 +1 ━")
+
+
+def test_a_search_is_said() -> None:
+    """Nothing is known yet, but somebody looks; also beside what is known already."""
+    looks = "looking for digests beside the file"
+    job = replace(running_job(), searching=True)
+    assert looks in page_of(hash_pane(frame_of(job), 80, 12))
+    assert looks in page_of(hash_pane(frame_of(replace(job, hashes=())), 80, 12))
+    assert looks not in page_of(hash_pane(frame_of(running_job()), 80, 12))
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (JobState.RUNNING, "nothing is promised: the size is all there is"),
+        (JobState.QUEUED, "nothing is promised yet"),
+    ],
+)
+def test_a_job_without_digest_says_so(state: JobState, said: str) -> None:
     """Nothing was asked for, nothing is wrong."""
-    assert "no digest asked for" in page_of(hash_pane(frame_of(make_job()), 60, 3))
+    assert said in page_of(hash_pane(frame_of(make_job(state=state)), 60, 3))
+
+
+@pytest.mark.parametrize("width", [16, 24, 40, 51, 80])
+def test_one_row_holds_a_whole_sentence(width: int) -> None:
+    """A shorter one where there is less room; none is cut."""
+    row = page_of(hash_pane(frame_of(make_job()), width, 3)).splitlines()[1]
+    said = row.strip("│ ")
+    assert said in {
+        "nothing is promised: the size is all there is",
+        "nothing is promised, size only",
+        "size only",
+    }
 
 
 def test_size_only_says_why() -> None:

@@ -9,7 +9,13 @@ import pytest
 from engine import CommandSnapshot, Hop, JobSnapshot, JobState, SourceSnapshot
 from hydratui.widgets.info_view import info_pane, info_rows
 from tests.hydratui.pictures import page_of, text_of
-from tests.hydratui.support import GIB, make_job, running_job
+from tests.hydratui.support import (
+    GIB,
+    make_job,
+    mirrored_job,
+    promised_job,
+    running_job,
+)
 
 LONG = "https://cdn.example.org/" + "0123456789" * 12 + "?sig=•••"
 
@@ -100,6 +106,31 @@ def test_a_command_has_its_section() -> None:
     assert facts["how it does"] == "ended with 0"
     assert facts["has taken"] == "2,147,483,648 bytes"
     assert "into" not in facts_of(known())
+
+
+def test_mirrors_are_rows_of_a_table() -> None:
+    """The host, what is thought of it and brought by it; why it is benched, below."""
+    rows = [text_of(row).rstrip() for row in info_rows(mirrored_job(), 100)]
+    first = rows.index("Mirrors") + 1
+    assert rows[first : first + 5] == [
+        "  ▶ used        cdn.example.org      16 lanes   122 MB/s  1.45 GiB here",
+        "  ▶ used        mirror.example.net    7 lanes  53.2 MB/s   651 MiB here",
+        "  ✗ benched     ftp.example.edu       0 lanes     0 kB/s       0 B here",
+        "                another file: 3.99 GiB long",
+        "  · untried     far.example.com       0 lanes     0 kB/s       0 B here",
+    ]
+
+
+def test_one_source_is_no_table() -> None:
+    """Where there is only that, the source says it all."""
+    assert "Mirrors" not in page_of(info_rows(known(), 100))
+
+
+def test_every_digest_is_told_with_its_origin() -> None:
+    """Two of them are two rows."""
+    page = page_of(info_rows(promised_job(), 120))
+    assert f"sha256 {'9f86d081' * 8}  (from SHA256SUMS)" in page
+    assert f"md5 {'d41d8cd9' * 4}  (from Metalink)" in page
 
 
 def test_a_job_that_has_not_begun_says_what_is_known() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine import Digest, JobSpec
+from engine import Digest, JobSpec, Promise
 from hydratui.outside import LARGEST_LIST, open_with_desktop, read_list, write_list
-from hydratui.pasted import read
+from hydratui.pasted import THE_LIST, read
 from tests.hydratui.support import HOSTILE
 
+SHA256 = Digest("sha256", "9f86d081" * 8)
+MD5 = Digest("md5", "d41d8cd9" * 4)
 SPECS = [
     JobSpec("https://example.org/a.iso"),
     JobSpec("https://example.org/b.tar?token=x&y=z", command="tar x -C 'data dir'"),
@@ -20,7 +23,9 @@ SPECS = [
         "https://example.org/c",
         name="other name.bin",
         directory=Path("/srv/data sets"),
-        checksum=Digest("sha256", "9f86d081" * 8),
+        checksum=SHA256,
+        promises=(Promise(MD5, "Metalink"),),
+        mirrors=("https://example.net/c", "https://example.edu/pub/c"),
         headers=(("Authorization", "Bearer x"), ("X-A", "b: c")),
     ),
 ]
@@ -30,10 +35,13 @@ SPECS = [
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    """A list brings back every job as it was: link, command, name, digest, headers."""
+    """A list brings back every job as it was; of a digest it is the list that says so."""
     path = tmp_path / "list.txt"
     write_list(str(path), SPECS)
-    assert [one.spec for one in read(read_list(str(path)))] == SPECS
+    *same, last = SPECS
+    promised = (Promise(SHA256, THE_LIST), Promise(MD5, THE_LIST))
+    last = replace(last, checksum=None, promises=promised)
+    assert [one.spec for one in read(read_list(str(path)))] == [*same, last]
 
 
 def test_a_list_is_for_its_owner(tmp_path: Path) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-from engine import Digest, JobSpec
+from engine import Digest, JobSpec, Promise
 from hydratui.copied import Meaningless, read_digest
 from hydratui.pasted import MOST_CHARACTERS, MOST_LINES, Pasted, cut, read, read_name
+from tests.hydratui.support import METALINK
 
 A, B, C = "https://a.org/x.iso", "https://b.org/y.iso", "https://c.org/z.iso"
+
+IN_METALINK = ["https://a.org/one.bin", "https://a.org/two.bin"]
 
 
 def only(text: str) -> Pasted:
@@ -122,10 +126,47 @@ def test_what_is_no_link_has_a_reason(line: str, problem: str) -> None:
 
 
 def test_tabs_are_between_mirrors_or_files() -> None:
-    """Links that end in one name are one file, the first of them; others are files."""
-    entries = read(f"{A}\thttps://m.org/x.iso\t{B}")
-    assert [entry.spec for entry in entries] == [JobSpec(A), JobSpec(B)]
-    assert entries[0].notes == ("another source is left out: https://m.org/x.iso",)
+    """Links that end in one name are sources of one file; others are files."""
+    mirror = "https://m.org/x.iso"
+    entries = read(f"{A}\t{mirror}\t{B}\t{mirror}")
+    assert [entry.spec for entry in entries] == [
+        JobSpec(A, mirrors=(mirror,)),
+        JobSpec(B),
+    ]
+    assert [entry.source for entry in entries] == [f"{A}\t{mirror}", B]
+
+
+def test_a_line_of_mirrors_takes_options() -> None:
+    """They are for its one file."""
+    spec = spec_of(f"{A}\thttps://m.org/x.iso\n out=y.iso\n mirror={B}")
+    assert spec == JobSpec(A, name="y.iso", mirrors=("https://m.org/x.iso", B))
+
+
+def test_a_metalink_file_is_as_many_links(tmp_path: Path) -> None:
+    """Its path in a line, in quotes or not, is all the files it describes."""
+    path = tmp_path / "two files.meta4"
+    path.write_text(METALINK)
+    for line in (str(path), f"'{path}'", f"  {path} "):
+        entries = read(f"{A}\n{line}\n{B}")
+        specs = [entry.spec for entry in entries if entry.spec]
+        assert [entry.problem for entry in entries] == [""] * 4
+        assert [spec.url for spec in specs] == [A, *IN_METALINK, B]
+
+
+def test_a_metalink_file_that_changed_is_read_again(tmp_path: Path) -> None:
+    """What was wrong in it may have been mended."""
+    path = tmp_path / "a.meta4"
+    assert only(str(path)).problem == f"{path}: No such file or directory"
+    path.write_text("<metalink")
+    assert str(path) in only(str(path)).problem
+    path.write_text(METALINK)
+    assert len(read(str(path))) == 2
+
+
+def test_a_metalink_path_that_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    """A pipe of that name would never answer."""
+    os.mkfifo(tmp_path / "a.metalink")
+    assert only(str(tmp_path / "a.metalink")).problem.endswith("it is not a file")
 
 
 def test_a_link_may_go_into_a_command() -> None:
@@ -157,7 +198,7 @@ def test_indented_options_are_for_the_link_above() -> None:
         A,
         name="b.iso",
         directory=Path("~/data"),
-        checksum=Digest("md5", "0" * 32),
+        promises=(Promise(Digest("md5", "0" * 32), "the list"),),
         headers=(("X-Key", "1"),),
     )
     assert second == Pasted(7, B, JobSpec(B))
@@ -171,9 +212,9 @@ def test_a_name_with_a_folder_is_both() -> None:
 
 def test_an_option_that_means_nothing_here_is_noted() -> None:
     """The link is good all the same."""
-    entry = only(f"{A}\n split=5\n mirror={B}")
-    assert entry.spec == JobSpec(A)
-    assert entry.notes == ("split= is left out", "mirror= is left out")
+    entry = only(f"{A}\n split=5\n mirror={B}\n gid=1")
+    assert entry.spec == JobSpec(A, mirrors=(B,))
+    assert entry.notes == ("split= is left out", "gid= is left out")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +225,7 @@ def test_an_option_that_means_nothing_here_is_noted() -> None:
         ("header=nothing", "a header is written as 'Name: value'"),
         ("header=a b: c", "bad header name"),
         ("out=..", "not a file name"),
+        ("mirror=ftp://b.org/x", "only http and https are allowed"),
     ],
 )
 def test_a_bad_option_is_found_on_its_own_line(option: str, problem: str) -> None:

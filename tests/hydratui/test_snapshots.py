@@ -36,7 +36,9 @@ from tests.hydratui.support import (
     hostile_queue,
     live_a_minute,
     make_job,
+    mirrored_job,
     mixed_queue,
+    promised_job,
     running_job,
 )
 
@@ -228,11 +230,9 @@ def test_graphs(camera: Camera, size: Size) -> None:
 def hashed(state: JobState, verdict: str, actual: str | None) -> JobSnapshot:
     """A job of which all is here and hashed."""
     job = running_job(share=1.0)
-    assert job.hash is not None
-    known = replace(job.hash, hashed=4 * GIB, actual=actual or job.hash.expected)
-    return replace(
-        make_job(state=state, share=1.0, verdict=verdict), hash=known, threads=None
-    )
+    [known] = job.hashes
+    known = replace(known, hashed=4 * GIB, actual=actual or known.expected)
+    return replace(make_job(state=state, share=1.0, verdict=verdict), hashes=(known,))
 
 
 @BOTH_SIZES
@@ -247,6 +247,32 @@ def test_mismatch(camera: Camera, size: Size) -> None:
     verdict = "sha256 differs; kept as 1.parquet.part.bad"
     job = hashed(JobState.FAILED, verdict, "9f86d081" * 7 + "deadbeef")
     assert camera.shows([job], size, "5")
+
+
+@BOTH_SIZES
+def test_promised(camera: Camera, size: Size) -> None:
+    """Two algorithms, and pieces of which one was fetched again."""
+    assert camera.shows([promised_job()], size, "5")
+
+
+@BOTH_SIZES
+def test_searching(camera: Camera, size: Size) -> None:
+    """No digest yet, but one is looked for."""
+    job = replace(running_job(), hashes=(), searching=True)
+    assert camera.shows([job], size, "5")
+
+
+@BOTH_SIZES
+def test_mirrors(camera: Camera, size: Size) -> None:
+    """Where it comes from, and which of them is benched for what."""
+    assert camera.shows([mirrored_job()], size, "7", "z")
+
+
+@BOTH_SIZES
+def test_lanes_of_mirrors(camera: Camera, size: Size) -> None:
+    """Every lane with the host that serves it, where there is room for it."""
+    job = mirrored_job()
+    assert camera.shows([replace(job, lanes=job.lanes[:12])], size, "2", "z")
 
 
 @BOTH_SIZES

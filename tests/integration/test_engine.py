@@ -826,10 +826,10 @@ async def test_a_snapshot_shows_front_and_hash(tmp_path: Path) -> None:
     assert seen.front.capacity is None
     holes = [lane.number for lane in seen.lanes if lane.mark == seen.front.front]
     assert holes == [seen.front.hole_lane]
-    assert seen.hash is not None
-    assert seen.hash.algorithm == "sha256"
-    assert seen.hash.hashed <= seen.front.front
-    assert seen.hash.actual is None
+    [hashing] = seen.hashes
+    assert hashing.algorithm == "sha256"
+    assert hashing.hashed <= seen.front.front
+    assert hashing.actual is None
 
 
 async def test_a_snapshot_of_everything_is_brief(tmp_path: Path) -> None:
@@ -838,7 +838,7 @@ async def test_a_snapshot_of_everything_is_brief(tmp_path: Path) -> None:
         seen = engine.snapshot()
     [job] = seen.jobs
     assert (job.lanes, job.pieces) == ((), ())
-    assert (job.window, job.front, job.hash) == (None, None, None)
+    assert (job.window, job.front, job.hashes) == (None, None, ())
     assert job.lane_count == seen.flying == 3
     assert seen.received >= job.done
     assert 0 < seen.rate < 10 * SLOW
