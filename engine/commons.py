@@ -27,7 +27,7 @@ from engine.transport import Transport
 from engine.verify import Verifier
 from engine.window import Window
 
-HASH_THREADS = 2
+THREADS = 2
 
 
 class Commons:
@@ -48,13 +48,13 @@ class Commons:
         self.disk = Disk()
         self.search = Search() if config.verify else None
         """Where digests are looked for that nobody has told us."""
-        self._hashes = ThreadPoolExecutor(HASH_THREADS, "hydra-hash")
+        self.pool = ThreadPoolExecutor(THREADS, "hydra-compute")
 
     def close(self) -> None:
         """Wait for nobody: what a thread is at, it may finish."""
         self.limiter.close()
         self.disk.close()
-        self._hashes.shutdown(wait=False, cancel_futures=True)
+        self.pool.shutdown(wait=False, cancel_futures=True)
 
     # -- windows ---------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class Commons:
             promises = (Promise(spec.checksum, "--checksum"),)
         if not (self._config.verify or promises or spec.pieces):
             return None
-        return Verifier(self._hashes, promises, spec.pieces)
+        return Verifier(self.pool, promises, spec.pieces)
 
     def _to_command(
         self, job: Job, command: str, verifier: Verifier | None

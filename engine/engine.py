@@ -40,8 +40,10 @@ from engine.model import (
 from engine.queue import Queue
 from engine.saving import Saver
 from engine.sinks import StreamSink
+from engine.source import Source
 from engine.store import Saved, Store
 from engine.streams import Streams
+from engine.unfolding import unfold
 
 TICK = 0.1
 """Seconds between looks at windows, limits and late lanes."""
@@ -355,7 +357,7 @@ class Engine:
             count=self._count,
             on_received=self._crew.admit,
             write_down=self._write_down,
-            on_unfolded=self._unfold if stream is None else None,
+            unfold=self._unfold if stream is None else None,
             search=commons.search,
             past=past,
         )
@@ -372,9 +374,9 @@ class Engine:
         if not paused:
             self._crew.line_up(job)
 
-    def _unfold(self, job: Job, specs: tuple[JobSpec, ...]) -> None:
+    async def _unfold(self, job: Job, source: Source) -> None:
         """A Metalink's files come in the place of the job that found it."""
-        first, *more = specs
+        first, *more = await unfold(source, job.spec, self._commons.pool)
         for number, spec in enumerate(more, 1):
             added = self.add(spec)
             place = self._queue.place(job.id) + number

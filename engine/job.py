@@ -56,7 +56,7 @@ from engine.search import Search
 from engine.source import Source
 from engine.store import Saved
 from engine.trail import Trail
-from engine.unfolding import is_metalink, unfold
+from engine.unfolding import is_metalink
 from engine.window import Window
 
 Emit = Callable[[JobId, EventKind, str], None]
@@ -83,7 +83,7 @@ class Job:
         count: Callable[[int], None],
         on_received: Callable[[], None],
         write_down: Callable[[], Awaitable[None]] = _keep_nothing,
-        on_unfolded: Callable[[Job, tuple[JobSpec, ...]], None] | None = None,
+        unfold: Callable[[Job, Source], Awaitable[None]] | None = None,
         search: Search | None = None,
         past: Saved | None = None,
     ) -> None:
@@ -107,7 +107,7 @@ class Job:
             config.url_command,
             spec.mirrors,
         )
-        self._on_unfolded = on_unfolded
+        self._unfold = unfold
         self._search = search
         self._make_delivery = make_delivery
         self._write_down = write_down
@@ -354,8 +354,10 @@ class Job:
 
     async def _attempt(self) -> None:
         remote, first = await self._begin()
-        if self._on_unfolded is not None and is_metalink(remote):
-            await self._unfold(self._on_unfolded, first)
+        if self._unfold is not None and is_metalink(remote):
+            self._drop(first)
+            await self._unfold(self, self._trail.source)
+            await asyncio.sleep(0)  # its files came in its place: it ends here
         self.promises.told(self._trail.source)
         verdict = await self._open(remote, first)
         self._move(JobState.RUNNING)
@@ -367,18 +369,6 @@ class Job:
         self._move(JobState.DONE)
         self._tell(EventKind.DONE, self.verdict)
         self.milestones.finish()
-
-    async def _unfold(
-        self,
-        on_unfolded: Callable[[Job, tuple[JobSpec, ...]], None],
-        first: First | None,
-    ) -> None:
-        """The Metalink's files are what was meant: they come in this job's place."""
-        self._drop(first)
-        specs = await unfold(self._trail.source, self.spec)
-        on_unfolded(self, specs)
-        await self.milestones.finished.wait()
-        raise asyncio.CancelledError
 
     async def _fetch(self, remote: RemoteFile, first: First | None) -> str:
         """Fetch, and compare, and again what turned out wrong; the verdict."""

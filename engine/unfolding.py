@@ -6,6 +6,8 @@ counts for each of them; what is private stays at the place it was given for.
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import Executor
 from dataclasses import replace
 
 from engine.errors import RefusedError
@@ -30,12 +32,14 @@ def specs_of_metalink(data: bytes) -> tuple[JobSpec, ...]:
     return tuple(map(_spec, parse_metalink(data)))
 
 
-async def unfold(source: Source, spec: JobSpec) -> tuple[JobSpec, ...]:
+async def unfold(source: Source, spec: JobSpec, pool: Executor) -> tuple[JobSpec, ...]:
     """The jobs that a Metalink at a URL stands for; `spec` is what was asked for it.
 
+    It is read in the pool: a long one takes a while.
     Raises RefusedError where it makes no sense, Fault where it does not come.
     """
-    specs = specs_of_metalink(await _document(source))
+    document, loop = await _document(source), asyncio.get_running_loop()
+    specs = await loop.run_in_executor(pool, specs_of_metalink, document)
     asked = [
         replace(
             one,

@@ -216,6 +216,7 @@ async def test_wrong_bytes_are_set_apart(delivering: Delivering) -> None:
     plan = await receive(delivery)
     with pytest.raises(IntegrityError, match=OTHER.hex):
         await delivery.check(plan, REMOTE)
+    await delivery.condemn()
     assert delivering.content() == {"file.bin.part.bad": FILE}
 
 

@@ -1117,7 +1117,7 @@ async def test_the_digest_begins_again_with_the_file(world: World) -> None:
         verifier = job.delivery.verifier
         assert verifier is not None
         async with running(job):
-            await until(lambda: verifier.hashed)
+            await until(lambda: verifier.snapshots()[0].hashed)
             await until(lambda: job.plan.done.total > 8 * MIB and origin.busy)
             origin.resources["/file"] = Resource(new, last_modified=LATER)
             origin.sever()

@@ -20,6 +20,7 @@ from engine.journal import Link
 from engine.lane import Lane
 from engine.levels import snapshot_of
 from engine.limiter import Limiter
+from engine.mirrors import Mirror, Mirrors
 from engine.model import (
     Block,
     Bottleneck,
@@ -42,18 +43,32 @@ from engine.source import Source
 from engine.transfer import Transfer
 from engine.transport import Headers, Response, Transport
 from engine.verify import Verifier
-from engine.window import Window
+from engine.window import Seat, Window
 
 URL = "https://user:pw@example.org/data/file.bin?token=secret"
 FOLDER = Path("nowhere")
 SIZE = 1000
 
 
+def _home() -> Mirror:
+    """The only source there is."""
+    source = Source(cast(Transport, None), Limiter(), URL)
+    mirror = Mirror(
+        source,
+        Seat(lambda host: Window(host, 0.0), None),
+        RemoteFile(url=URL, size=SIZE, ranges=True, name="given.bin"),
+    )
+    mirror.join()
+    return mirror
+
+
 class Flight:
     """A transfer as it is seen: its lanes, and what a look at it finds."""
 
     def __init__(self, *segments: Segment) -> None:
-        self.lanes = {segment.lane: Lane(segment, 0.0) for segment in segments}
+        self.mirrors = Mirrors(_home(), (), print)
+        first = self.mirrors.first
+        self.lanes = {one.lane: Lane(one, first, 0.0) for one in segments}
         self.segments = segments
         self.seen = Signs()
 
@@ -383,10 +398,10 @@ def test_a_host_that_wants_to_be_left_alone_is_the_limit() -> None:
     """Before the first answer, too: nobody may ask."""
     asking = job()
     asking.state = JobState.PROBING
-    asking.effort.window = Window("example.org", monotonic())
+    window = asking.effort._join()
     looked_at(asking, Signs())
     assert snapshot_of(asking, detailed=False).bottleneck is Bottleneck.NETWORK
-    asking.effort.window.close_until(monotonic() + 60)
+    window.close_until(monotonic() + 60)
     looked_at(asking, Signs())
     assert snapshot_of(asking, detailed=False).bottleneck is Bottleneck.SERVER
 

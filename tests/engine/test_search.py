@@ -7,6 +7,7 @@ import hashlib
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -31,8 +32,11 @@ from engine.testing import (
     Garbage,
     Origin,
     Page,
-    Resource,
+    Relabel,
+    Request,
     ResetAfter,
+    Resource,
+    Response,
     Stall,
     Status,
 )
@@ -53,12 +57,23 @@ pytestmark = pytest.mark.timeout(15)
 
 def text(data: str | bytes, **more: Any) -> Resource:
     raw = data.encode() if isinstance(data, str) else data
-    headers = (("Content-Type", more.pop("media_type", "text/plain")),)
-    return Resource(Content.of(raw), headers=headers, **more)
+    return Resource(Content.of(raw), **more)
 
 
 def line(value: str = SHA256, name: str = NAME) -> Resource:
     return text(f"{value}  {name}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """What is right, under another status."""
+
+    status: int
+
+    def answer(
+        self, request: Request, behave: Callable[[Request], Response]
+    ) -> Response:
+        return replace(behave(request), status=self.status)
 
 
 class Place:
@@ -351,24 +366,15 @@ async def test_a_redirect_is_followed_to_a_manifest() -> None:
 )
 async def test_a_web_page_is_not_believed(media_type: str) -> None:
     """A redirect to a login page yields nothing, even if it looks like a manifest."""
+    login = [Relabel((("Content-Type", media_type),))]
     there = {
         "/pub/SHA256SUMS": Resource(redirect="/login"),
-        "/login": text(f"{SHA256}  {NAME}\n", media_type=media_type),
+        "/login": text(f"{SHA256}  {NAME}\n", script=login),
         "/pub/MD5SUMS": text(f"<html>\n{MD5}  {NAME}\n"),
     }
-    resources = dict(there)
-    resources["/login"] = Resource(
-        there["/login"].content, script=[_labelled(media_type)]
-    )
-    async with beside(resources) as place:
+    async with beside(there) as place:
         assert await place.find() == {}
         assert "/login" in place.asked
-
-
-def _labelled(media_type: str) -> Misbehaviour:
-    from engine.testing import Relabel
-
-    return Relabel((("Content-Type", media_type),))
 
 
 @pytest.mark.parametrize(
@@ -378,7 +384,9 @@ def _labelled(media_type: str) -> Misbehaviour:
         Status(403),
         Status(429),
         Status(503),
-        Status(206),
+        Renumbered(206),
+        Renumbered(203),
+        Renumbered(416),
         Page(),
         EmptyReply(),
         EmptyReply(reset=True),

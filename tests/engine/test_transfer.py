@@ -23,7 +23,6 @@ from engine.errors import (
 )
 from engine.limiter import Limiter
 from engine.mirrors import Mirror, Mirrors
-from engine.mirrors import Mirror, Mirrors
 from engine.model import Block, LaneState, RemoteFile
 from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
