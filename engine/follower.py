@@ -199,7 +199,7 @@ class PieceFollower(Follower):
         if found == self._pieces.hexes[self._number]:
             self._begin(self._number + 1)
         else:
-            self.at, self._wrong = self._piece.start, found
+            self._wrong = found
 
     def _go_back(self, front: int) -> None:
         self._wrong, self.is_reported = None, False

@@ -31,6 +31,8 @@ LONGEST_MANIFEST = 8 * 1024 * 1024
 LONGEST_SIDECAR = 64 * 1024
 PATIENCE = 10.0
 """Seconds for the look at a directory, and for all sidecars of a file."""
+MOST_LOOKS = 3
+"""At one directory, where nobody stayed to see the end of the ones before."""
 MOST_DIRECTORIES = 256
 MOST_REMEMBERED = 32 * 1024 * 1024
 """Characters of all manifests together; the directory asked for last stays."""
@@ -44,6 +46,7 @@ class _Directory:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     sums: tuple[Sums, ...] | None = None
+    looks: int = 0
 
     @property
     def weight(self) -> int:
@@ -86,10 +89,11 @@ class Search:
         directory = self._directories.setdefault(base, _Directory())
         self._directories.move_to_end(base)
         async with directory.lock:
-            if directory.sums is None:
+            if directory.sums is None and directory.looks < MOST_LOOKS:
+                directory.looks += 1
                 directory.sums = await _manifests(base, make_source)
                 self._forget()
-        return directory.sums
+        return directory.sums or ()
 
     def _forget(self) -> None:
         """Let go of the directories that were not asked for lately."""

@@ -150,6 +150,7 @@ class Verifier:
         plan: once they are here again, this goes on.
         """
         self.settle_for()
+        self._attend(plan)
         if plan.size is None:
             self._unfitted = None
         while await self._advance(sink, plan, 1):
@@ -167,7 +168,7 @@ class Verifier:
 
         The way leads to the last multiple of `grain` before the front.
         """
-        await self._attend(plan)
+        self._attend(plan)
         steps = self._set_out(sink, plan.front, grain)
         if steps:
             await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
@@ -177,10 +178,9 @@ class Verifier:
         await self._report(plan)
         return bool(steps)
 
-    async def _attend(self, plan: Plan) -> None:
+    def _attend(self, plan: Plan) -> None:
         """Where it is another plan, or begins anew, so does all of this."""
         if not self._is_of(plan):
-            await self.settle()
             self._follows = (plan, plan.restarts)
             self._hashing = {name: DigestFollower(name) for name in self._hashing}
             self._unfitted, self._checking = self._pieces, None

@@ -75,6 +75,7 @@ def origin_from(asked: argparse.Namespace) -> Origin:
     return Origin(
         resources,
         max_connections=asked.max_connections,
+        uplink=asked.uplink,
         refusal=Status(429, retry_after=1),
         ssl=tls(*asked.tls) if asked.tls else None,
         port=asked.port,
@@ -88,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     add("--files", type=crowd, default=(0, 0), metavar="NxSIZE", help="small files")
     add("--seed", type=int, default=0)
     add("--rate", type=amount, help="bytes per second of each connection")
+    add("--uplink", type=amount, help="bytes per second of all connections together")
     add("--latency", type=float, default=0.0, help="seconds before each response")
     add("--slow-one", type=amount, metavar="RATE", help="of every N-th connection")
     add("--slow-every", type=int, default=8, metavar="N")

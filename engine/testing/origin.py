@@ -46,7 +46,8 @@ OVERLOADED = Status(503)
 class Origin:
     """An HTTP/1.1 server on loopback that behaves, except where a script says how not.
 
-    `resources` may be changed while it runs: that is a file that changes.
+    `resources` may be changed while it runs: that is a file that changes. `uplink`
+    is in bytes per second, for all its connections together.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Origin:
         *,
         script: Script = (),
         max_connections: int | None = None,
+        uplink: float | None = None,
         refusal: Fault = OVERLOADED,
         ssl: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
@@ -72,6 +74,8 @@ class Origin:
         """Bytes of bodies that went out."""
         self._script = script
         self._max_connections = max_connections
+        self._uplink = Pace(uplink, 0.0)
+        """What all its connections share."""
         self._refusal = refusal
         self._ssl = ssl
         self._address = (host, port)
@@ -274,8 +278,10 @@ class Origin:
         self, wire: Wire, response: Response, start: int, stop: int, rate: float | None
     ) -> None:
         pace = Pace(rate, asyncio.get_running_loop().time())
-        for piece in response.content.pieces(start, stop, pace.most):
+        most = min(pace.most, self._uplink.most)
+        for piece in response.content.pieces(start, stop, most):
             await pace.turn(len(piece))
+            await self._uplink.turn(len(piece))
             await wire.send(response.framed(piece))
             self.served += len(piece)
             self._news.set()

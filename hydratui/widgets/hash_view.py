@@ -79,8 +79,8 @@ def _unknown(job: JobSnapshot, cells: int, height: int) -> list[Line]:
     if height < _LEAST or "size only" not in said:
         return rows
     why = (
-        "The size is right. No digest was typed, and neither the server nor a file "
-        "beside it told one, so the bytes themselves could not be checked."
+        "The size is right. No digest was typed, and none was found at the server, "
+        "so the bytes themselves could not be checked."
     )
     return [*rows, line(cells), *_paragraph(why, cells, "dim"), *_bytes(job, cells)]
 

@@ -19,7 +19,6 @@ _WIDE = 80
 """Cells in which a lane says not only what is left of it but also where it is."""
 
 _WIDEST_BAR = 40
-_HOST = 24
 _INKS = ("bad", "bad", "warn", "warn", "warn", "bar", "bar", "bar", "good", "good")
 """For each tenth of the highest speed; a block's height says the same."""
 
@@ -45,7 +44,10 @@ class Pen:
             *head,
             *_progress(lane, room),
             (fit(_rate(lane, rate), 11, right=True), "text"),
-            (fit("   " + (safe(lane.note) or self._place(lane)), rest), "dim"),
+            (
+                fit("   " + (safe(lane.note) or self._place(lane, rest - 3)), rest),
+                "dim",
+            ),
         )
 
     def bar(self, lane: LaneSnapshot) -> Cell:
@@ -82,14 +84,19 @@ class Pen:
         number = f"{lane.number:>{self.digits}} "
         return (number, "dim"), (sign.glyph, sign.ink), (" ", "text")
 
-    def _place(self, lane: LaneSnapshot) -> str:
+    def _place(self, lane: LaneSnapshot, room: int) -> str:
+        """What is left of it, and in a wide row who serves it, or where it is."""
         place = f"{size(lane.range.stop - lane.mark)} to go"
-        if lane.host and self.cells >= _WIDE:
-            place = f"{shorten(safe(lane.host), _HOST)}, {place}"
-            return f"next in line, {place}" if lane.number == self.hole else place
         if lane.number == self.hole:
-            return f"next in line, {place}"
-        return f"at {size(lane.mark)}, {place}" if self.cells >= _WIDE else place
+            place = f"next in line, {place}"
+        if self.cells < _WIDE:
+            return place
+        if lane.host:
+            host = shorten(safe(lane.host), max(room - len(place) - 2, 0))
+            return f"{host}, {place}" if host else place
+        if lane.number == self.hole:
+            return place
+        return f"at {size(lane.mark)}, {place}"
 
 
 def pen_for(lanes: Sequence[LaneSnapshot], cells: int, hole: int | None = None) -> Pen:

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from engine.search import (
     LONGEST_SIDECAR,
     MANIFESTS,
     MOST_DIRECTORIES,
+    MOST_LOOKS,
     SIDECARS,
     WORTH_A_SIDECAR,
     Search,
@@ -100,6 +102,9 @@ class Place:
             self.origin.url(path), size, make_source or self.source, preferred
         )
         return {promise.origin: promise.digest.hex for promise in found}
+
+    def was_asked(self, times: int) -> bool:
+        return len(self.asked) == times
 
     @property
     def asked(self) -> list[str]:
@@ -217,6 +222,20 @@ async def test_when_the_first_asker_leaves_the_next_one_looks() -> None:
         assert first.cancelled()
         assert second.result() == {"SHA256SUMS": SHA256}
         assert place.asked.count("/pub/SHA256SUMS") == 2
+
+
+async def test_a_directory_that_is_slow_to_answer_is_given_up() -> None:
+    """Thousands of files do not each wait for what was never seen to come."""
+    silent = replace(line(SHA256), script=[Stall(after=0)] * (MOST_LOOKS + 1))
+    async with beside({"/pub/SHA256SUMS": silent}) as place:
+        for looks in range(1, MOST_LOOKS + 1):
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(place.find())
+                wanted = looks * len(MANIFESTS)
+                await place.origin.until(partial(place.was_asked, wanted))
+                task.cancel()
+        assert await place.find() == {}
+        assert len(place.asked) == MOST_LOOKS * len(MANIFESTS)
 
 
 async def test_only_so_many_directories_are_remembered() -> None:

@@ -25,14 +25,14 @@ def of(text: str | bytes, name: str = "SHA256SUMS", path: str = PATH) -> str | N
     """The hex that a manifest has for the file."""
     data = text.encode() if isinstance(text, str) else text
     found = Sums.read(data, name).of(path)
-    return found and found.hex
+    return None if found is None else found.hex
 
 
 def alone(text: str | bytes, path: str = PATH, ending: str = "sha256") -> str | None:
     """The hex that the file's sidecar has for it."""
     data = text.encode() if isinstance(text, str) else text
     found = Sums.read(data, f"{path.rpartition('/')[2]}.{ending}").alone(path)
-    return found and found.hex
+    return None if found is None else found.hex
 
 
 UBUNTU = f"""\

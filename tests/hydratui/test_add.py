@@ -15,7 +15,7 @@ from hydratui.screens.add import Add, Added, merged
 from hydratui.widgets.entry import Line, Links
 from hydratui.widgets.job_form import Typed
 from tests.hydratui.stand import SIZES, Stand, is_harmless, standing
-from tests.hydratui.support import GIB, HOSTILE
+from tests.hydratui.support import GIB, HOSTILE, METALINK
 
 A, B, C = "https://a.org/x.iso", "https://b.org/y.iso", "https://c.org/z.iso"
 
@@ -279,6 +279,29 @@ async def test_a_checksum_is_for_one_link(tmp_path: Path) -> None:
         assert stand.said("#checksum-note") == "for one link, not 2"
         assert stand.results == []
         assert stand.focus == "checksum"
+
+
+async def test_a_line_of_mirrors_is_one_download(tmp_path: Path) -> None:
+    """Tabs are between sources of one file, and how many there are is said."""
+    mirrors = ("https://m.org/x.iso", "https://n.org/x.iso")
+    async with adding("\t".join((A, *mirrors)), tmp_path) as stand:
+        assert stand.said("#summary") == "1 ok"
+        assert stand.said("#notes") == "line 1  and 2 more sources of it"
+        await stand.press("ctrl+s")
+        [added] = stand.results
+        assert added.specs == (JobSpec(A, directory=tmp_path, mirrors=mirrors),)
+
+
+async def test_a_metalink_file_is_all_its_files(tmp_path: Path) -> None:
+    """Its path is as good as their links."""
+    path = tmp_path / "two.meta4"
+    path.write_text(METALINK)
+    async with adding(str(path), tmp_path) as stand:
+        assert stand.said("#summary") == "2 ok"
+        await stand.press("ctrl+s")
+        [added] = stand.results
+        assert [spec.name for spec in added.specs] == ["one.bin", "two.bin"]
+        assert {spec.directory for spec in added.specs} == {tmp_path}
 
 
 async def test_a_folder_is_completed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from engine import Digest, JobSpec
+from engine import Digest, JobSpec, Pieces, Promise
 from hydratui.screens.edit import Edit
 from tests.hydratui.stand import SIZES, is_harmless, standing
 from tests.hydratui.support import GIB, HOSTILE
@@ -22,6 +22,10 @@ SPEC = JobSpec(
     threads=8,
     limit=1_234_567.0,
     command="tar x",
+    mirrors=("https://b.org/x",),
+    promises=(Promise(Digest("md5", "0" * 32), "the list"),),
+    pieces=Pieces(1 << 20, "sha1", ("0" * 40,)),
+    size=1 << 20,
 )
 
 
@@ -56,12 +60,13 @@ async def test_what_was_changed_is_changed(way: str) -> None:
 
 
 async def test_empty_fields_leave_it_to_the_engine() -> None:
-    """Nothing of them is kept."""
+    """Nothing of them is kept; what is no field stays."""
     async with standing(editing()) as stand:
         for field in stand.dialog.query(Input):
             field.value = ""
         await stand.press("ctrl+s")
-        assert stand.results == [JobSpec(SPEC.url, headers=SPEC.headers)]
+        fields = {"directory", "name", "checksum", "threads", "limit", "command"}
+        assert stand.results == [replace(SPEC, **dict.fromkeys(fields, None))]
 
 
 @pytest.mark.parametrize("way", ["ctrl+s", "escape", "click"])

@@ -64,6 +64,23 @@ def test_the_front_names_the_lane_that_holds_the_hole() -> None:
         assert piece in page
 
 
+@pytest.mark.parametrize(
+    ("depth", "streaming", "said"),
+    [
+        (1, True, " 1 block "),
+        (2, True, " 2 blocks "),
+        (1, False, " 1 range "),
+        (0, False, " 0 ranges "),
+    ],
+)
+def test_one_is_one(depth: int, said: str, *, streaming: bool) -> None:
+    """A single piece that waits is no plural."""
+    job = running_job(streaming=streaming)
+    assert job.front is not None
+    job = replace(job, front=replace(job.front, depth=depth))
+    assert said in page_of(front_pane(frame_of(job), 68, 6))
+
+
 def test_the_hole_says_how_much_is_missing_and_how_soon_it_is_filled() -> None:
     """Twenty of its 24 MiB are missing, and come with 2 MB/s."""
     page = page_of(front_pane(frame_of(with_hole()), 90, 9))

@@ -16,7 +16,7 @@ from hydratui.widgets.lane_layout import Density, Look, Order, after, grid_for
 from hydratui.widgets.line import Line
 from hydratui.widgets.piece_bar import piece_line, shares
 from tests.hydratui.pictures import inks_of, page_of, text_of
-from tests.hydratui.support import MIB, make_job, make_lanes, running_job
+from tests.hydratui.support import MIB, make_job, make_lanes, mirrored_job, running_job
 
 
 def numbers_in(lines: Sequence[Line]) -> list[int]:
@@ -90,6 +90,19 @@ def test_the_lane_for_which_all_wait_says_so() -> None:
         text_of(line) for line in lane_pane(job, 100, 20) if " 3 ▶" in text_of(line)
     )
     assert "next in line" in row
+
+
+def test_a_lane_names_its_host_where_there_are_mirrors() -> None:
+    """Only where a row has room for it, and nothing of a hostile name gets through."""
+    job = mirrored_job()
+    few = replace(job, lanes=job.lanes[:4])
+    assert "mirror.example.net, " in page_of(lane_pane(few, 100, 20))
+    assert "example" not in page_of(lane_pane(few, 70, 20))
+    assert "example" not in page_of(lane_pane(running_job(lanes=4), 100, 20))
+    lanes = tuple(replace(lane, host="\x1b[2Jx" * 9) for lane in few.lanes)
+    page = page_of(lane_pane(replace(few, lanes=lanes), 100, 20))
+    assert "\x1b" not in page
+    assert "MiB to go" in page
 
 
 @pytest.mark.parametrize(

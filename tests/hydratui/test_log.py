@@ -93,10 +93,13 @@ def test_thousands_are_kept_and_no_more() -> None:
 
 def test_warnings_and_errors_can_be_wanted_alone() -> None:
     """A retry is a warning, a failure an error, and what came later is filtered too."""
-    kinds = (EventKind.STARTED, EventKind.RETRY, EventKind.CHANGED, EventKind.FAILED)
+    kinds = (
+        *(EventKind.STARTED, EventKind.RETRY, EventKind.MIRROR),
+        *(EventKind.CHANGED, EventKind.FAILED),
+    )
     book = book_of(entry(n, f"{kind}", kind) for n, kind in enumerate(kinds))
     book.show(Level.WARNING, None)
-    assert [one.text for one in book.wanted] == ["retry", "changed", "failed"]
+    assert [one.text for one in book.wanted] == ["retry", "mirror", "changed", "failed"]
     book.show(Level.ERROR, None)
     assert [one.text for one in book.wanted] == ["failed"]
     book.add(entry(9, "expired", EventKind.EXPIRED))

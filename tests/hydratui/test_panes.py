@@ -161,11 +161,14 @@ def test_a_narrow_key_bar_keeps_the_way_out() -> None:
 
 
 def test_the_first_key_says_what_it_would_do() -> None:
-    """Space pauses what runs and resumes what is paused."""
+    """Space pauses what runs and resumes what is paused; what is done can be opened."""
     running = text_of(spot_line(key_spots(JobState.RUNNING, 80), 80))
     paused = text_of(spot_line(key_spots(JobState.PAUSED, 80), 80))
+    done = text_of(spot_line(key_spots(JobState.DONE, 80), 80))
     assert "␣ Pause" in running
     assert "␣ Resume" in paused
+    assert "o Open" in done
+    assert "Pause" not in done
 
 
 def test_a_click_finds_the_key_it_is_on() -> None:

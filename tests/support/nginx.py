@@ -20,6 +20,7 @@ import socket
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -48,6 +49,12 @@ http {{
     fastcgi_temp_path {prefix}/fastcgi;
     uwsgi_temp_path {prefix}/uwsgi;
     scgi_temp_path {prefix}/scgi;
+    types {{
+        text/html html htm;
+        image/gif gif;
+        image/jpeg jpeg jpg;
+        application/metalink4+xml meta4;
+    }}
     default_type application/octet-stream;
     sendfile on;
     keepalive_timeout 75s;
@@ -70,6 +77,7 @@ http {{
             gzip_min_length 0;
             gzip_proxied any;
         }}
+        {locations}
     }}
 }}
 """
@@ -120,10 +128,20 @@ class NginxServer:
     `/` is plain; `/gzip/` compresses everything for who accepts it; `/noranges/`
     answers 200 to every range; `/limited/NAME?rate=1m` gives each request that many
     bytes a second.
+
+    `headers` are fields, by what paths begin with; `redirects` lead from whole paths
+    to others, and may have such fields too.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        headers: Mapping[str, Mapping[str, str]] | None = None,
+        redirects: Mapping[str, str] | None = None,
+    ) -> None:
         self._root = root.resolve()
+        self._locations = _locations(headers or {}, redirects or {})
         self._stack = contextlib.ExitStack()
         self._ports: dict[str, int] = {}
         self._prefix = Path()
@@ -195,7 +213,13 @@ class NginxServer:
         config = self._prefix / "nginx.conf"
         listens = {name: f"{HOST}:{port}" for name, port in self._ports.items()}
         config.write_text(
-            CONFIG.format(prefix=self._prefix, root=self._root, user=_user(), **listens)
+            CONFIG.format(
+                prefix=self._prefix,
+                root=self._root,
+                user=_user(),
+                locations=self._locations,
+                **listens,
+            )
         )
         inherited = "".join(f"{number};" for number in listeners)
         return subprocess.Popen(
@@ -216,6 +240,21 @@ class NginxServer:
             except OSError as error:
                 log = (self._prefix / "error.log").read_text()
                 raise RuntimeError(f"nginx does not answer: {log}") from error
+
+
+def _locations(
+    headers: Mapping[str, Mapping[str, str]], redirects: Mapping[str, str]
+) -> str:
+    """Both as nginx is told of them; a path may be in both."""
+    found = []
+    for path in dict.fromkeys((*headers, *redirects)):
+        fields = headers.get(path, {}).items()
+        lines = [f"add_header {name} '{value}' always;" for name, value in fields]
+        if path in redirects:
+            lines.append(f"return 302 {redirects[path]};")
+        exact = "= " if path in redirects else ""
+        found.append(f"location {exact}{path} {{ {' '.join(lines)} }}")
+    return "\n        ".join(found)
 
 
 def _certify(prefix: Path) -> None:
