@@ -237,8 +237,7 @@ class StreamDelivery:
     async def batches(self) -> AsyncGenerator[list[Block]]:
         """The bytes in order; hashed while the caller has them."""
         async for batch in self._sink.batches():
-            is_wanted = self.verifier is not None and self.verifier.is_wanted
-            hashing = self.verifier.feed(batch) if self.verifier and is_wanted else None
+            hashing = self.verifier.feed(batch) if self.verifier else None
             yield batch
             if hashing is not None:
                 await hashing

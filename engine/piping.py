@@ -139,9 +139,8 @@ class PipeDelivery(StreamDelivery):
         """Give batch after batch; cancelled, it may go on where it was."""
         while await self._give_ahead():
             given = self._given[0]
-            verifier = self.verifier
-            if given.hashing is None and verifier and verifier.is_wanted:
-                given.hashing = verifier.feed(given.batch)
+            if given.hashing is None and self.verifier is not None:
+                given.hashing = self.verifier.feed(given.batch)
             parts = [part for part in (given.writing, given.hashing) if part]
             await asyncio.wait(parts)
             for part in parts:

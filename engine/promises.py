@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 
-from engine.model import RemoteFile
+from engine.errors import HydraError
+from engine.model import Promise, RemoteFile
 from engine.search import Search
 from engine.source import Source
+from engine.unfolding import read_metalink
 from engine.verify import Verifier
 
 LIKELY = ("sha256", "md5")
 """What the digests of most files are; a stream is hashed so while we look for them."""
 LAST_LOOK = 3.0
 """Seconds that a file which is here waits for the search for its digests."""
+
+PATIENCE = 10.0
+"""Seconds for a Metalink that describes the file."""
 
 
 class Promises:
@@ -85,9 +91,27 @@ class Promises:
         source: Source,
     ) -> None:
         try:
-            found = await search.find(
-                url, remote.size, source.elsewhere, self._preferred
-            )
-            verifier.expect(found)
+            verifier.expect(await _described(source, remote, verifier.pool))
+            if not verifier.promises:
+                make = source.elsewhere
+                found = await search.find(url, remote.size, make, self._preferred)
+                verifier.expect(found)
         finally:
             verifier.settle_for()
+
+
+async def _described(
+    source: Source, remote: RemoteFile, pool: Executor
+) -> tuple[Promise, ...]:
+    """What a Metalink says that the answers pointed to (RFC 6249 section 6)."""
+    document = source.links().described_by
+    if not document:
+        return ()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            told = await read_metalink(source.elsewhere(document), pool)
+    except (HydraError, TimeoutError):
+        return ()
+    same = [one for one in told if one.size in {None, remote.size}]
+    named = [one for one in same if one.name == remote.name] or same
+    return named[0].promises if len(named) == 1 else ()

@@ -36,10 +36,10 @@ async def unfold(source: Source, spec: JobSpec, pool: Executor) -> tuple[JobSpec
     """The jobs that a Metalink at a URL stands for; `spec` is what was asked for it.
 
     It is read in the pool: a long one takes a while.
+
     Raises RefusedError where it makes no sense, Fault where it does not come.
     """
-    document, loop = await _document(source), asyncio.get_running_loop()
-    specs = await loop.run_in_executor(pool, specs_of_metalink, document)
+    specs = await read_metalink(source, pool)
     asked = [
         replace(
             one,
@@ -54,6 +54,12 @@ async def unfold(source: Source, spec: JobSpec, pool: Executor) -> tuple[JobSpec
         name = spec.name or asked[0].name
         asked = [replace(asked[0], name=name, checksum=spec.checksum)]
     return tuple(asked)
+
+
+async def read_metalink(source: Source, pool: Executor) -> tuple[JobSpec, ...]:
+    """What the Metalink at a URL tells of. Raises RefusedError, or Fault."""
+    document, loop = await _document(source), asyncio.get_running_loop()
+    return await loop.run_in_executor(pool, specs_of_metalink, document)
 
 
 async def _document(source: Source) -> bytes:

@@ -47,7 +47,8 @@ class Verifier:
         pieces: Pieces | None = None,
     ) -> None:
         self.on_bad: Callable[[ByteRange], None] | None = None
-        self._pool = pool
+        self.pool = pool
+        """Threads that compute."""
         self._promises: tuple[Promise, ...] = ()
         self._pieces = pieces
         self._unfitted = pieces
@@ -125,7 +126,7 @@ class Verifier:
         self, follower: DigestFollower, buffers: list[bytes | memoryview]
     ) -> Step:
         loop = asyncio.get_running_loop()
-        step = loop.run_in_executor(self._pool, follower.update, buffers)
+        step = loop.run_in_executor(self.pool, follower.update, buffers)
         step.add_done_callback(lambda _: follower.measure())
         return step
 
@@ -203,7 +204,7 @@ class Verifier:
         return {follower.step for follower in self._followers() if follower.step}
 
     def _send(self, follower: Follower, sink: FileSink, reach: int) -> None:
-        step = follower.set_out(self._pool, sink, reach)
+        step = follower.set_out(self.pool, sink, reach)
         if step is not None:
             self._running.add(step)
             step.add_done_callback(self._running.discard)

@@ -267,7 +267,7 @@ _STORAGE = (
     Option(
         "input",
         Kind(),
-        "a list of URLs, - for standard input",
+        "a list of URLs or a Metalink file, - for standard input",
         metavar="FILE",
         short="-i",
     ),

@@ -75,10 +75,9 @@ def shared(rounds: int, size: int) -> None:
     alone: dict[str, list[float]] = {"fast": [], "slow": []}
     together: list[Fetched] = []
     with ExitStack() as stack:
-        serve = lambda *more: stack.enter_context(  # noqa: E731
-            OriginProcess(f"--size={size}", *more)
-        ).url()
-        fast, slow, wrong = serve(*FAST), serve(*SLOW), serve(*FAST, "--seed=7")
+        kinds = (FAST, SLOW, (*FAST, "--seed=7"))
+        origins = [OriginProcess(f"--size={size}", *kind) for kind in kinds]
+        fast, slow, wrong = (stack.enter_context(one).url() for one in origins)
         for _ in range(rounds):
             for name, url in (("fast", fast), ("slow", slow)):
                 alone[name].append(run(JobSpec(url, checksum=digest)).rate)

@@ -24,7 +24,15 @@ from engine import (
     Promise,
     RefusedError,
 )
-from engine.testing import Content, Origin, Request, Resource, Response, Status
+from engine.testing import (
+    Content,
+    Origin,
+    Relabel,
+    Request,
+    Resource,
+    Response,
+    Status,
+)
 from tests.integration.support import until
 
 MIB = 1024 * 1024
@@ -310,3 +318,33 @@ async def test_a_metalink_that_is_none_fails(tmp_path: Path) -> None:
         with pytest.raises(HydraError, match="Metalink"):
             await engine.wait(engine.add(JobSpec(origin.url("/x.meta4"))))
     assert names(tmp_path) == []
+
+
+async def test_links_in_headers_tell_of_mirrors_and_digests(tmp_path: Path) -> None:
+    """`Link` fields name duplicates, and a Metalink that describes the file."""
+    async with (
+        Origin({}) as origin,
+        Origin({"/file": Resource(FILE, rate=SLOW)}) as two,
+    ):
+        link = (
+            f"<{two.url('/file')}>; rel=duplicate; pri=1, "
+            '</file.meta4>; rel=describedby; type="application/metalink4+xml"'
+        )
+        told = Relabel((("Link", link),))
+        document = _described(origin).encode()
+        origin.resources |= {
+            "/file": Resource(FILE, rate=SLOW, script=lambda _: told),
+            "/file.meta4": Resource(Content.of(document)),
+        }
+        async with running(tmp_path, verify=True) as engine:
+            done = await engine.wait(engine.add(JobSpec(origin.url("/file"))))
+        assert two.served >= MIB
+    assert done.verdict == "verified (sha256, from Metalink)"
+
+
+def _described(origin: Origin) -> str:
+    return (
+        '<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="file">'
+        f'<hash type="sha-256">{SHA256.hex}</hash>'
+        f"<url>{origin.url('/file')}</url></file></metalink>"
+    )
