@@ -17,7 +17,7 @@ from engine.files import FileSink
 from engine.job import Job
 from engine.journal import Link
 from engine.limiter import Limiter
-from engine.model import JobSpec, Promise
+from engine.model import JobSpec, Pieces, Promise
 from engine.piping import PipeDelivery
 from engine.places import Places
 from engine.search import Search
@@ -83,21 +83,23 @@ class Commons:
 
     def delivery(self, job: Job, stream: StreamSink | None) -> Delivery:
         """To `stream` where there is one, else to a command or a file, as typed."""
-        verifier = self._verifier(job.spec)
+        spec = job.spec
+        is_file = stream is None and spec.command is None
+        verifier = self._verifier(spec, spec.pieces if is_file else None)
         if stream is not None:
             return StreamDelivery(stream, verifier)
         if job.spec.command is not None:
             return self._to_command(job, job.spec.command, verifier)
         return self._to_file(job, verifier)
 
-    def _verifier(self, spec: JobSpec) -> Verifier | None:
+    def _verifier(self, spec: JobSpec, pieces: Pieces | None) -> Verifier | None:
         """With what was promised before anybody was asked."""
         promises = spec.promises
         if spec.checksum is not None:
             promises = (Promise(spec.checksum, "--checksum"),)
-        if not (self._config.verify or promises or spec.pieces):
+        if not (self._config.verify or promises or pieces):
             return None
-        return Verifier(self.pool, promises, spec.pieces)
+        return Verifier(self.pool, promises, pieces)
 
     def _to_command(
         self, job: Job, command: str, verifier: Verifier | None

@@ -135,6 +135,8 @@ class FileDelivery:
 
     async def condemn(self) -> None:
         """The bytes are wrong: set them apart."""
+        if self.verifier is not None:
+            await self.verifier.settle()
         await self._file.condemn()
 
     async def finish(self, plan: Plan, remote: RemoteFile) -> None:

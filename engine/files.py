@@ -12,7 +12,7 @@ import asyncio
 import errno
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -147,9 +147,7 @@ class FileSink:
         Comes from the page cache, if it was written just now.
         """
         if self._small is not None:
-            ordered = sorted(self._small, key=lambda block: block.offset)
-            whole = b"".join(piece for block in ordered for piece in block.buffers)
-            return whole[offset : offset + size]
+            return _laid_out(self._small)[offset : offset + size]
         assert self._fd is not None
         return os.pread(self._fd, size, offset)
 
@@ -438,6 +436,16 @@ class FileSink:
         if self._is_claimed and self.target is not None:
             self._is_claimed = False
             self._places.give_back(self.target)
+
+
+def _laid_out(blocks: Iterable[Block]) -> bytes:
+    """The file that the blocks make; a later one lies over those before it."""
+    whole = bytearray()
+    for block in blocks:
+        data = b"".join(block.buffers)
+        whole += bytes(max(block.stop - len(whole), 0))
+        whole[block.offset : block.stop] = data
+    return bytes(whole)
 
 
 def bad_of(part: Path) -> Path:

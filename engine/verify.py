@@ -222,7 +222,10 @@ class Verifier:
                 checking.stay_behind(plan.front)
 
     async def _object(self, plan: Plan) -> None:
-        """Raise what keeps the file from being whole, when nobody reads it."""
+        """Raise what keeps the file from being whole.
+
+        Nobody reads it any more when it is wrong for good: it may be set apart.
+        """
         checking = self._checking
         if checking is None:
             return
@@ -231,7 +234,6 @@ class Verifier:
             await self.settle()
             raise checking.error()
         if checking.has_refused and plan.size is not None and plan.front < plan.size:
-            await self.settle()
             raise BadPieces("fetches again the pieces that were wrong")
 
     def _is_of(self, plan: Plan) -> bool:

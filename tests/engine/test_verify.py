@@ -865,6 +865,29 @@ async def test_a_bad_piece_is_told_when_nobody_reads_the_file(
     assert complaints.parts == [SECOND]
 
 
+async def test_a_piece_of_what_was_given_up_is_not_told(download: Download) -> None:
+    """A plan that begins again meanwhile has given up the bad bytes with the rest."""
+    with Held() as pool:
+        verifier = Verifier(pool, [TYPED], PIECES)
+        download.begin(len(FILE))
+        complaints = Complaints(verifier, download.plan)
+        await download.receive(damaged(SECOND))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(verifier.follow(download.sink, download.plan))
+            for _ in range(3):
+                await pool.steps.acquire()
+            await settle()
+            download.plan.begin_again_without([SECOND])
+            await download.repair()
+            pool.gate.set()
+            await pool.steps.acquire()
+            await settle()
+            await cancel(task)
+        verdict = await verifier.conclude(download.sink, download.plan)
+    assert verdict.startswith("verified (sha256,")
+    assert not complaints.parts
+
+
 async def test_an_error_about_a_piece_waits_until_nobody_reads_the_file(
     download: Download,
 ) -> None:

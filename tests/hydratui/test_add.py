@@ -289,6 +289,7 @@ async def test_a_line_of_mirrors_is_one_download(tmp_path: Path) -> None:
         assert stand.said("#notes") == "line 1  and 2 more sources of it"
         await stand.press("ctrl+s")
         [added] = stand.results
+        assert isinstance(added, Added)
         assert added.specs == (JobSpec(A, directory=tmp_path, mirrors=mirrors),)
 
 
@@ -300,6 +301,7 @@ async def test_a_metalink_file_is_all_its_files(tmp_path: Path) -> None:
         assert stand.said("#summary") == "2 ok"
         await stand.press("ctrl+s")
         [added] = stand.results
+        assert isinstance(added, Added)
         assert [spec.name for spec in added.specs] == ["one.bin", "two.bin"]
         assert {spec.directory for spec in added.specs} == {tmp_path}
 

@@ -72,6 +72,18 @@ class Corrupt:
         return replace(right, content=Content.of(bytes(data)))
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Other bytes under the same tag."""
+
+    content: Content
+
+    def answer(
+        self, request: Request, behave: Callable[[Request], Response], /
+    ) -> Response:
+        return replace(behave(request), content=self.content)
+
+
 @asynccontextmanager
 async def serving(
     *resources: Resource, **scripts: object
@@ -348,3 +360,23 @@ def _described(origin: Origin) -> str:
         f'<hash type="sha-256">{SHA256.hex}</hash>'
         f"<url>{origin.url('/file')}</url></file></metalink>"
     )
+
+
+async def test_a_small_file_is_repaired_too(tmp_path: Path) -> None:
+    """What is held in memory has the bytes that came last."""
+    small = Content(300_000, seed=9)
+    data = small.read()
+    wrong = bytearray(data)
+    wrong[150_000] ^= 0xFF
+    parts = [data[at : at + 100_000] for at in range(0, len(data), 100_000)]
+    pieces = Pieces(
+        100_000, "sha1", tuple(hashlib.sha1(part).hexdigest() for part in parts)
+    )
+    first = Replaced(Content.of(bytes(wrong)))
+    async with (
+        serving(Resource(small), s0=[first]) as origins,
+        running(tmp_path) as engine,
+    ):
+        verdict, _ = await fetched(engine, origins, pieces=pieces)
+    assert verdict == "verified (pieces, sha1, from Metalink)"
+    assert (tmp_path / "file").read_bytes() == data
