@@ -135,19 +135,15 @@ def _family(algorithm: str) -> str:
 
 async def _manifests(base: str, make_source: MakeSource) -> tuple[Sums, ...]:
     """Those that came in time; there may be none."""
-    found: dict[str, Sums] = {}
-
-    async def ask(name: str) -> None:
-        with suppress(HydraError):
-            data = await _get(make_source(base + name), LONGEST_MANIFEST)
-            if data is not None and (sums := Sums.read(data, name)).text:
-                found[name] = sums
-
+    found: list[Sums] = []
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-            for name in MANIFESTS:
-                group.create_task(ask(name), name=name)
-    return tuple(found.values())
+        async with asyncio.timeout(PATIENCE):
+            for name in MANIFESTS:  # one at a time: the lanes want their connections
+                with suppress(HydraError):
+                    data = await _get(make_source(base + name), LONGEST_MANIFEST)
+                    if (sums := Sums.read(data or b"", name)).text:
+                        found.append(sums)
+    return tuple(found)
 
 
 async def _sidecar(

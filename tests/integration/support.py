@@ -29,8 +29,10 @@ SMALL_STEPS: dict[str, Any] = {
     "min_chunk": 64 * KIB,
     "stream_chunk": 256 * KIB,
     "buffer": 4 * MIB,
+    "verify": False,
 }
-"""Settings under which a file of a few megabytes already needs many requests."""
+"""Settings under which a file of a few megabytes already needs many requests, and
+nothing else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
