@@ -11,15 +11,22 @@ machine itself took is nobody's fault, and is excused before it is judged.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from time import monotonic
 
 from engine.bottleneck import Signs, Tally
 from engine.config import Config
 from engine.delivery import Delivery, First
-from engine.errors import ChangedError, IntegrityError, NetworkError, RefusedError
+from engine.errors import (
+    ChangedError,
+    Fault,
+    IntegrityError,
+    NetworkError,
+    RefusedError,
+)
 from engine.journal import Link
 from engine.lane import Lane
 from engine.limiter import Limiter
@@ -147,6 +154,16 @@ class Effort:
         )
         await self._delivery.accompany(transfer, first, plan)
         return transfer.remote
+
+    async def insist(self, ask: Callable[[], Awaitable[None]]) -> None:
+        """Ask for something beside the file, again and again while patience lasts."""
+        patience = self._new_patience()
+        while True:
+            try:
+                return await ask()
+            except Fault as fault:
+                nap = patience.charge(fault, self._join(), reached=True)
+            await asyncio.sleep(nap)
 
     def _mirrors_for(self, remote: RemoteFile) -> Mirrors:
         """What was learned of the others stays, however often the first changes."""

@@ -354,9 +354,9 @@ class Job:
 
     async def _attempt(self) -> None:
         remote, first = await self._begin()
-        if self._unfold is not None and is_metalink(remote):
+        if (unfold := self._unfold) is not None and is_metalink(remote):
             self._drop(first)
-            await self._unfold(self, self._trail.source)
+            await self.effort.insist(lambda: unfold(self, self._trail.source))
             await asyncio.sleep(0)  # its files came in its place: it ends here
         self.promises.told(self._trail.source)
         verdict = await self._open(remote, first)

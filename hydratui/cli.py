@@ -189,9 +189,19 @@ async def _plain(settings: Settings, specs: list[JobSpec]) -> int:
 
     quiet = settings.is_on("quiet")
     async with Engine(settings.config) as engine:
-        jobs = [engine.add(spec) for spec in specs]
+        for spec in specs:
+            engine.add(spec)
         async with report(engine, sys.stderr, quiet=quiet):
-            return worst([await _outcome(engine, job) for job in jobs])
+            return worst(await _outcomes(engine))
+
+
+async def _outcomes(engine: Engine) -> list[int]:
+    """Of all jobs, and of those that a Metalink among them turned out to stand for."""
+    codes: dict[int, int] = {}
+    while left := {job.id for job in engine.snapshot().jobs} - codes.keys():
+        for job in sorted(left):
+            codes[job] = await _outcome(engine, job)
+    return list(codes.values())
 
 
 async def _outcome(engine: Engine, job: int) -> int:
