@@ -21,7 +21,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 
-from engine.errors import Fault, HydraError, RefusedError
+from engine.errors import Fault, RefusedError
 from engine.inquiry import begins_with
 from engine.masking import mask
 from engine.meter import Meter
@@ -276,11 +276,6 @@ class Mirrors:
         if len(self._all) == 1:
             return ()
         return tuple(mirror.snapshot(now) for mirror in self._all)
-
-
-def is_for_good(error: HydraError) -> bool:
-    """Whether a source that says this need not be asked again."""
-    return isinstance(error, DisagreesError)
 
 
 async def _proven(source: Source, known: RemoteFile, sample: Block) -> RemoteFile:

@@ -34,10 +34,11 @@ from engine.identity import Doubt
 from engine.inquiry import settle
 from engine.lane import Lane
 from engine.limiter import Limiter
-from engine.mirrors import Mirror, Mirrors, is_for_good
-from engine.model import Block, LaneState, MirrorState, RemoteFile
+from engine.mirrors import Mirror, Mirrors
+from engine.model import Block, LaneState, RemoteFile
 from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
+from engine.proofs import Proofs
 from engine.ranges import ByteRange
 from engine.sinks import Sink
 from engine.sizes import SMALLEST_LEASE, Pace, Sizes
@@ -95,9 +96,7 @@ class Transfer:
         self._high_water = plan.done.total
         self._progress_at = self._woke_at = monotonic()
         self._all_clear = asyncio.Event()
-        self._has_landed = asyncio.Event()
-        if self._high_water:
-            self._has_landed.set()
+        self._proofs = Proofs(mirrors, plan, sink, self.poke)
         self._inquiring, self._inquired_at = asyncio.Lock(), 0.0
         self._denials = 0
         self._forgotten = 0
@@ -112,7 +111,7 @@ class Transfer:
             first = None
         try:
             async with asyncio.TaskGroup() as group:
-                self._attend_to_mirrors(group)
+                self._tasks |= self._proofs.begin(group)
                 if first is not None:
                     self._start(group, first[0], self.mirrors.first, first[1])
                 while not self._plan.finished:
@@ -191,40 +190,6 @@ class Transfer:
         return None
 
     # -- who serves ----------------------------------------------------------
-
-    def _attend_to_mirrors(self, group: asyncio.TaskGroup) -> None:
-        if len(self.mirrors) == 1 or self._plan.size is None:
-            return
-        for mirror in self.mirrors:
-            task = group.create_task(self._attend(mirror), name=mirror.host)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _attend(self, mirror: Mirror) -> None:
-        """Prove a source before it is used, and again after each rest."""
-        await self._has_landed.wait()
-        while True:
-            if mirror.state is MirrorState.UNTRIED:
-                await self._prove(mirror)
-            if mirror.state is MirrorState.BENCHED:
-                if not mirror.rests:
-                    return
-                await asyncio.sleep(mirror.rests)
-                mirror.state = MirrorState.UNTRIED
-            else:
-                await mirror.until_benched()
-
-    async def _prove(self, mirror: Mirror) -> None:
-        sample = await self._sink.sample(self._plan.done)
-        try:
-            if sample is None:
-                raise Fault("nothing is here to compare with")  # noqa: TRY301
-            await mirror.prove(self.remote, sample)
-        except (Fault, RefusedError) as error:
-            self.mirrors.bench(mirror, str(error), for_good=is_for_good(error))
-        else:
-            self.mirrors.tell_proven(mirror)
-            self.poke()
 
     def _bench(self, mirror: Mirror, why: str, *, for_good: bool) -> bool:
         """Ask a source no more, if there are others; its lanes land."""
@@ -481,7 +446,7 @@ class Transfer:
         if gained <= 0:
             return
         self._high_water += gained
-        self._has_landed.set()
+        self._proofs.begin_to_compare()
         self._patience.progressed(gained)
         if now - self._progress_at > SILENCE:
             self._all_clear.set()
