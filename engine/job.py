@@ -361,44 +361,43 @@ class Job:
         self.promises.told(self._trail.source)
         verdict = await self._open(remote, first)
         self._move(JobState.RUNNING)
-        if not verdict:
-            verdict = await self._fetch(remote, first)
-        else:
+        if verdict:
             await self._have_all()
-        self.verdict = verdict
+            self.verdict = verdict
+        else:
+            await self._fetch(remote, first)
         self._move(JobState.DONE)
         self._tell(EventKind.DONE, self.verdict)
         self.milestones.finish()
 
-    async def _fetch(self, remote: RemoteFile, first: First | None) -> str:
-        """Fetch, and compare, and again what turned out wrong; the verdict."""
+    async def _fetch(self, remote: RemoteFile, first: First | None) -> None:
+        """Fetch, and compare, and again what turned out wrong."""
         self._tell(EventKind.STARTED, "started")
         try:
             async with asyncio.TaskGroup() as group:
                 self._look_for_digests(group, remote)
-                return await self._fetch_what_is_right(remote, first)
+                await self._fetch_what_is_right(remote, first)
         except* IntegrityError as errors:
             await self.delivery.condemn()
             raise first_of(errors) from None
         except* HydraError as errors:
             raise first_of(errors) from None
-        raise AssertionError("unreachable")
 
     async def _fetch_what_is_right(
         self, remote: RemoteFile, first: First | None
-    ) -> str:
+    ) -> None:
         while True:
             remote = await self.effort.fetch(remote, self.plan, first)
             first = None
             try:
                 await self._have_all()
-                verdict = await self._check(remote)
+                self.verdict = await self._check(remote)
             except BadPieces as bad:
                 self._tell(EventKind.RETRY, str(bad))
                 self._move(JobState.RUNNING)
             else:
                 await self.delivery.finish(self.plan, remote)
-                return verdict
+                return
 
     async def _have_all(self) -> None:
         self._received_all()

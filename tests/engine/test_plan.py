@@ -580,6 +580,81 @@ def test_beginning_again_forgets_what_landed(size: int | None, stop: int) -> Non
     assert deliver(plan, second, 40) == ByteRange(0, 40)
 
 
+# -- what turns out wrong ----------------------------------------------------
+
+
+def landed(size: int, upto: int) -> Plan:
+    """A plan whose first bytes are here, and that nobody fetches on."""
+    plan = Plan(size)
+    segment = leased(plan, 0, upto)
+    deliver(plan, segment, upto)
+    plan.release(segment)
+    return plan
+
+
+def test_what_is_wrong_comes_again() -> None:
+    """A part that is rejected is not here any more, and is the next to be leased."""
+    plan = landed(100, 60)
+    plan.reject(ByteRange(20, 40))
+    assert (done(plan), plan.front) == ([(0, 20), (40, 60)], 20)
+    assert plan.next_gap() == ByteRange(20, 40)
+    segment = leased(plan, 1, 100)
+    assert edges(segment) == (20, 40)
+    assert deliver(plan, segment, 20) == ByteRange(20, 40)
+
+
+def test_a_whole_file_may_have_a_wrong_part() -> None:
+    """A file that was finished is not, once a part of it is rejected."""
+    plan = landed(100, 100)
+    assert plan.finished
+    plan.reject(ByteRange(90, 100))
+    assert (plan.finished, plan.unleased) == (False, 10)
+
+
+def test_what_is_wrong_is_leased_once() -> None:
+    """However often a part is rejected, it is for one lane to fetch."""
+    plan = landed(100, 100)
+    plan.reject(ByteRange(20, 40))
+    plan.reject(ByteRange(20, 40))
+    assert plan.unleased == 20
+    assert edges(plan.lease(1, 100)) == (20, 40)
+    plan.reject(ByteRange(20, 40))
+    assert plan.lease(2, 100) is None
+
+
+def test_who_is_on_the_way_there_fetches_it() -> None:
+    """Of a part that a lane has yet to reach, nothing is free for another one."""
+    plan = Plan(100, [ByteRange(40, 60)])
+    segment = plan.lease_rest(0)
+    assert segment is not None
+    assert deliver(plan, segment, 20) == ByteRange(0, 20)
+    plan.reject(ByteRange(40, 60))
+    assert plan.lease(1, 100) is None
+    assert deliver(plan, segment, 80) == ByteRange(20, 100)
+    assert plan.finished
+
+
+def test_who_has_passed_it_does_not_turn_back() -> None:
+    """What a lane has delivered and goes on from is free, up to where it is."""
+    plan = Plan(100)
+    segment = leased(plan, 0, 100)
+    deliver(plan, segment, 50)
+    plan.reject(ByteRange(30, 50))
+    assert edges(segment) == (50, 100)
+    assert edges(plan.lease(1, 100)) == (30, 50)
+    assert plan.lease(2, 100) is None
+
+
+def test_what_others_brought_is_given_up() -> None:
+    """Parts that are not trusted come again, and count as a new beginning."""
+    plan = landed(100, 100)
+    plan.begin_again_without([ByteRange(0, 10), ByteRange(50, 60)])
+    assert done(plan) == [(10, 50), (60, 100)]
+    assert (plan.restarts, plan.unleased) == (1, 20)
+    plan.begin_again_without([])
+    assert plan.restarts == 2
+
+
 # -- what people see ---------------------------------------------------------
 
 
@@ -737,6 +812,15 @@ class AnyOrder(RuleBasedStateMachine):
             assert helper.remaining
             self.follow(helper)
 
+    @precondition(lambda self: self.landed and self.are_all_alone())
+    @rule(data=st.data())
+    def reject(self, data: st.DataObject) -> None:
+        """Some of what landed is wrong; nobody races."""
+        first = data.draw(st.sampled_from(sorted(self.landed)))
+        size = data.draw(st.integers(1, len(first_run(self.landed_from(first)))))
+        self.plan.reject(ByteRange(first, first + size))
+        self.landed -= bytes_of(first, first + size)
+
     @precondition(lambda self: self.plan.size is None)
     @rule()
     def end(self) -> None:
@@ -874,6 +958,13 @@ class AnyOrder(RuleBasedStateMachine):
     def alone(self) -> list[Segment]:
         """Segments that may be stolen from or raced."""
         return [s for s in self.plan.segments if s.remaining and s.rival is None]
+
+    def are_all_alone(self) -> bool:
+        """Whether nobody races."""
+        return all(segment.rival is None for segment in self.plan.segments)
+
+    def landed_from(self, offset: int) -> Bytes:
+        return frozenset(at for at in self.landed if at >= offset)
 
     def pick(self, data: st.DataObject, segments: Sequence[Segment]) -> Segment:
         return data.draw(st.sampled_from(segments))

@@ -219,6 +219,22 @@ def test_what_follows_begins_beyond(offset: int, start: int | None) -> None:
     assert RangeSet().following(offset) is None
 
 
+@pytest.mark.parametrize(
+    ("part", "touches"),
+    [
+        pytest.param((0, 2), False, id="before"),
+        pytest.param((0, 3), True, id="its first byte"),
+        pytest.param((3, 9), True, id="its last byte"),
+        pytest.param((4, 7), False, id="between"),
+        pytest.param((0, 9), True, id="around"),
+        pytest.param((9, 12), False, id="beyond"),
+    ],
+)
+def test_a_part_touches_with_one_byte(part: tuple[int, int], *, touches: bool) -> None:
+    """A set touches a part that shares a byte with it; lying next to it is not enough."""
+    assert some((2, 4), (7, 9)).touches(ByteRange(*part)) is touches
+
+
 def test_sets_are_equal_when_they_hold_the_same_bytes() -> None:
     """How a set came about does not matter to what it is."""
     assert some((0, 2), (2, 4)) == some((0, 4))
@@ -289,6 +305,15 @@ def test_what_follows_is_the_models(
     real, model = both(steps)
     starts = [run.start for run in runs_of(model) if run.start > offset]
     assert real.following(offset) == min(starts, default=None)
+
+
+@given(moves, ranges.filter(lambda item: item.size > 0))
+def test_what_touches_is_the_models(
+    steps: list[tuple[bool, ByteRange]], part: ByteRange
+) -> None:
+    """A set touches every part that shares a byte with the model, and no other."""
+    real, model = both(steps)
+    assert real.touches(part) == bool(model & offsets_of(part))
 
 
 @given(moves, ranges)

@@ -20,6 +20,7 @@ from engine.window import (
     FIRST_SIZE,
     HOLD,
     REMEMBERED,
+    Seat,
     Window,
 )
 
@@ -611,6 +612,111 @@ def test_a_file_that_comes_in_the_middle_of_a_step_is_not_its_gain() -> None:
     assert window.size == 20
     interval(window, now, FLAT)
     assert window.size == 40
+
+
+# -- a job's seat ------------------------------------------------------------
+
+
+class Hosts:
+    """The windows of all hosts, each made when somebody asks for it."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, Window] = {}
+
+    def of(self, host: str) -> Window:
+        return self.windows.setdefault(host, Window(host, 0.0))
+
+    @property
+    def typed(self) -> dict[str, int]:
+        """For how many lanes there are seats, by the host; 0 where none is typed."""
+        return {host: window._typed for host, window in self.windows.items()}
+
+
+def test_a_seat_is_in_no_window_until_it_is_taken() -> None:
+    """A job counts nowhere before it asks a host."""
+    hosts = Hosts()
+    seat = Seat(hosts.of, 6)
+    assert seat.window is None
+    assert hosts.windows == {}
+
+
+def test_a_seat_brings_what_was_typed() -> None:
+    """The window of the host that is asked is as large as was typed."""
+    window = Seat(Hosts().of, 6).take("one.example")
+    assert (window.host, window.size, window.share) == ("one.example", 6, 6)
+
+
+def test_a_seat_is_taken_once() -> None:
+    """Asking the same host again does not count the job twice."""
+    hosts = Hosts()
+    seat = Seat(hosts.of, 6)
+    assert seat.take("one.example") is seat.take("one.example")
+    assert hosts.typed == {"one.example": 6}
+
+
+def test_another_host_is_another_window() -> None:
+    """Whoever goes on at another host is counted there, and no more at the first."""
+    hosts = Hosts()
+    seat = Seat(hosts.of, 6)
+    first, second = seat.take("one.example"), seat.take("two.example")
+    assert seat.window is second is not first
+    assert hosts.typed == {"one.example": 0, "two.example": 6}
+    assert first.ceiling == CEILING
+
+
+def test_a_host_keeps_the_others_that_ask_it() -> None:
+    """One job that goes elsewhere leaves its share to those that stay."""
+    hosts = Hosts()
+    leaving, staying = Seat(hosts.of, None), Seat(hosts.of, None)
+    window = leaving.take("one.example")
+    assert staying.take("one.example").share == FIRST_SIZE // 2
+    leaving.take("two.example")
+    assert window.share == FIRST_SIZE
+
+
+def test_a_seat_may_be_left() -> None:
+    """A job that ends is counted nowhere, however often it is told to go."""
+    hosts = Hosts()
+    seat = Seat(hosts.of, 6)
+    seat.take("one.example")
+    seat.leave()
+    seat.leave()
+    assert seat.window is None
+    assert hosts.typed == {"one.example": 0}
+
+
+def test_a_seat_may_be_taken_again() -> None:
+    """A job that comes back is counted as before."""
+    hosts = Hosts()
+    seat = Seat(hosts.of, 6)
+    seat.take("one.example")
+    seat.leave()
+    assert seat.take("one.example").size == 6
+    assert hosts.typed == {"one.example": 6}
+
+
+@pytest.mark.parametrize(
+    ("threads", "typed", "ceiling"), [(9, 9, 9), (2, 2, 2), (None, 0, CEILING)]
+)
+def test_another_number_counts_where_the_seat_is(
+    threads: int | None, typed: int, ceiling: int
+) -> None:
+    """A number that is typed later counts at once, and at the next host too."""
+    hosts = Hosts()
+    seat = Seat(hosts.of, 6)
+    window = seat.take("one.example")
+    seat.resize(threads)
+    assert (hosts.typed["one.example"], window.ceiling) == (typed, ceiling)
+    assert seat.take("two.example").ceiling == ceiling
+    assert hosts.typed == {"one.example": 0, "two.example": typed}
+
+
+def test_a_number_may_be_typed_before_a_seat_is_taken() -> None:
+    """What is typed while nobody is asked counts from the first request on."""
+    hosts = Hosts()
+    seat = Seat(hosts.of, 6)
+    seat.resize(3)
+    assert seat.take("one.example").size == 3
 
 
 # -- what people see ---------------------------------------------------------
