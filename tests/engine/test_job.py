@@ -241,6 +241,25 @@ async def test_what_has_a_verdict_cannot_be_stopped(
     assert job.may_become(then) is is_expired
 
 
+async def test_a_file_gets_its_name_when_its_verdict_is_known(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So nobody can stop the job in between."""
+    could_stop: list[bool] = []
+    finish = FileSink.finish
+
+    async def watched(sink: FileSink, size: int, modified: float | None) -> None:
+        could_stop.extend(job.may_become(state) for state in STOPS)
+        await finish(sink, size, modified)
+
+    monkeypatch.setattr(FileSink, "finish", watched)
+    async with Origin({"/file": Resource(FILE)}) as origin:
+        job = world.job(origin.url("/file"))
+        await job.run()
+    assert_whole(job, FILE)
+    assert could_stop == [False] * len(STOPS)
+
+
 def test_the_table_makes_sense() -> None:
     """Final states have no way out, every other state has one to each end.
 
