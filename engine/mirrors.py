@@ -97,6 +97,11 @@ class Mirror:
     def is_used(self) -> bool:
         return self.state is MirrorState.USED
 
+    def take_back(self) -> None:
+        """Use it: it was proven, or is all there is."""
+        self.state, self.note = MirrorState.USED, ""
+        self._off.clear()
+
     def enter(self) -> None:
         """A lane of this file takes off."""
         self.lanes += 1
@@ -159,11 +164,13 @@ class Mirror:
         window.enter()
         try:
             self.remote = await _proven(self.source, known, sample)
+        except BaseException:
+            self.state = MirrorState.UNTRIED
+            raise
         finally:
             window.leave()
         self.join()
-        self.state, self.note = MirrorState.USED, ""
-        self._off.clear()
+        self.take_back()
 
     def snapshot(self, now: float) -> MirrorSnapshot:
         return MirrorSnapshot(
@@ -199,7 +206,7 @@ class Mirrors:
     def begin(self) -> None:
         """Be counted where lanes may fly; somebody there must be."""
         if not self.used:
-            self.first.state = MirrorState.USED
+            self.first.take_back()
         for mirror in self.used:
             mirror.join()
 
@@ -239,9 +246,13 @@ class Mirrors:
         """Ask it no more, if others can be asked; whether that is so."""
         if not self.are_others(mirror):
             return False
+        self.refuse(mirror, why, for_good=for_good)
+        return True
+
+    def refuse(self, mirror: Mirror, why: str, *, for_good: bool) -> None:
+        """It was not proven, or is benched."""
         mirror.bench(why, for_good=for_good)
         self._tell(f"{mirror.host} is benched: {why}")
-        return True
 
     def tell_proven(self, mirror: Mirror) -> None:
         self._tell(f"{mirror.host} serves the same file, and is used")
@@ -266,8 +277,7 @@ class Mirrors:
             for part in mirror.brought:
                 suspect.add(part)
             mirror.brought = RangeSet()
-            if mirror.is_used:
-                mirror.bench("the digest of the whole did not match", for_good=True)
+            mirror.bench("the digest of the whole did not match", for_good=True)
         if suspect.total:
             self._tell("the digest does not match: all that others brought comes again")
         return suspect

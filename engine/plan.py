@@ -118,12 +118,11 @@ class Plan:
         business and are left out.
         """
         start, stop = segment.mark, min(segment.mark + size, segment.stop)
-        rival = segment.rival
-        if rival is not None:
-            start = max(self.done.front(start), rival.mark)
         start = self.done.front(start)
-        if (island := self.done.following(start)) is not None:
-            stop = min(stop, island) if start < stop else stop
+        rival = segment.rival
+        if rival is not None and rival.landed <= start < rival.mark:
+            start = self.done.front(rival.mark)
+        stop = min(stop, self._next_taken(start, rival) if start < stop else stop)
         segment.mark = max(segment.mark, stop)
         segment.landed = min(start, segment.mark)
         if start >= stop:
@@ -131,6 +130,14 @@ class Plan:
         if rival is not None and stop >= rival.stop:
             rival.stop = rival.mark
         return ByteRange(start, stop)
+
+    def _next_taken(self, start: int, rival: Segment | None) -> int:
+        """Where bytes begin that somebody has delivered, or that a rival is delivering."""
+        island = self.done.following(start)
+        taken = OPEN_END if island is None else island
+        if rival is not None and start < rival.landed < rival.mark:
+            taken = min(taken, rival.landed)
+        return taken
 
     def land(self, segment: Segment, part: ByteRange) -> None:
         """The sink has `part`."""

@@ -63,9 +63,9 @@ class Proofs:
                 raise Fault("nothing is here to compare with")  # noqa: TRY301
             await mirror.prove(self._mirrors.first.remote, sample)
         except DisagreesError as error:
-            self._mirrors.bench(mirror, str(error), for_good=True)
+            self._mirrors.refuse(mirror, str(error), for_good=True)
         except (Fault, RefusedError) as error:
-            self._mirrors.bench(mirror, str(error), for_good=False)
+            self._mirrors.refuse(mirror, str(error), for_good=False)
         else:
             self._mirrors.tell_proven(mirror)
             self._on_proven()

@@ -108,7 +108,8 @@ class RangeSet:
     def touches(self, part: ByteRange) -> bool:
         """Whether any byte of `part` is in the set."""
         following = self.following(part.start)
-        return part.start in self or (following is not None and following < part.stop)
+        begins = part.start if part.start in self else following
+        return begins is not None and begins < part.stop
 
     def following(self, offset: int) -> int | None:
         """The start of the first range beyond `offset`, or None."""

@@ -723,9 +723,9 @@ async def test_a_digest_of_the_whole_says_more_than_pieces(
         await wrong.conclude(download.sink, download.plan)
 
 
-@pytest.mark.parametrize(("part", "before"), [(FIRST, 0), (SECOND, 1000), (LAST, 3000)])
+@pytest.mark.parametrize("part", [FIRST, SECOND, LAST])
 async def test_a_bad_piece_never_gets_into_a_digest(
-    pool: Pool, download: Download, part: ByteRange, before: int
+    pool: Pool, download: Download, part: ByteRange
 ) -> None:
     """Everything stops at its start, and goes on when it has come again."""
     verifier = Verifier(pool, [TYPED], PIECES)
@@ -735,7 +735,7 @@ async def test_a_bad_piece_never_gets_into_a_digest(
     with pytest.raises(BadPieces):
         await verifier.conclude(download.sink, download.plan)
     assert complaints.parts == [part]
-    assert before <= hashed(verifier) <= part.start
+    assert hashed(verifier) <= part.start
     assert checked(verifier) == (part.start // PIECE, 1)
     await download.repair()
     verdict = await verifier.conclude(download.sink, download.plan)

@@ -190,7 +190,7 @@ async def test_a_known_url_goes_on(tmp_path: Path) -> None:
 async def test_what_was_typed_for_a_job_stays_its_own(tmp_path: Path) -> None:
     """Headers and lanes are still those of the job when it is taken up without them."""
     files = {name: Resource(ONE, rate=100_000) for name in ("/one", "/two")}
-    typed = ("-H", "X-Key: mine", "-t", "3")
+    typed = ("-H", "X-Key: mine", "-t", "3", "--no-verify")
     async with Origin(files) as origin:
         async with opened(tmp_path, *typed, origin.url("/one")) as terminal:
             await terminal.until(lambda: terminal.signs == {"one": "▶"})
@@ -198,7 +198,9 @@ async def test_what_was_typed_for_a_job_stays_its_own(tmp_path: Path) -> None:
             terminal.type("qq")
             assert await terminal.ended() == 0
         first = len(origin.requests)
-        async with opened(tmp_path, "--jobs", "2", origin.url("/two")) as terminal:
+        async with opened(
+            tmp_path, "--jobs", "2", "-N", origin.url("/two")
+        ) as terminal:
             await origin.until(
                 lambda: len({each.path for each in origin.requests[first:]}) == 2
             )

@@ -21,7 +21,7 @@ def served(rate: float | None = None) -> dict[str, Resource]:
 async def test_a_queue_is_made_steered_left_and_taken_up_again(tmp_path: Path) -> None:
     """Paste, steer, quit, start again: all is where it was, and ends with the right bytes."""
     async with Origin(served(rate=200_000)) as origin:
-        async with opened(tmp_path, "--jobs", "3") as terminal:
+        async with opened(tmp_path, "--jobs", "3", "--no-verify") as terminal:
             await paste(terminal, origin)
             await steer(terminal)
             await look_around(terminal)
@@ -29,7 +29,7 @@ async def test_a_queue_is_made_steered_left_and_taken_up_again(tmp_path: Path) -
         stood = check_saved(tmp_path)
         before = origin.served
         origin.resources |= served()
-        async with opened(tmp_path, "--jobs", "3") as terminal:
+        async with opened(tmp_path, "--jobs", "3", "--no-verify") as terminal:
             await terminal.until(lambda: terminal.signs.get("c.bin") == "✓")
             assert terminal.signs == {"a.bin": "‖", "c.bin": "✓", "b.bin": "✗"}
             assert abs(terminal.jobs[0].percent - 100 * stood["a.bin"] / A.size) < 0.1
