@@ -15,6 +15,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from time import monotonic
 
 from engine.bottleneck import Signs, Tally
@@ -109,18 +110,17 @@ class Effort:
         `known` and `plan` are what the job has itself. Raises ChangedError where
         what is here is of another version.
         """
-        failed, places = "", 0
-        while True:
+        for places in count():
             try:
-                return await self._open(known, plan, elsewhere=bool(failed))
+                return await self._open(known, plan, elsewhere=places > 0)
             except (RefusedError, NetworkError, ChangedError) as error:
                 host = self._trail.source.host
-                if isinstance(error, ChangedError) and not failed:
+                if isinstance(error, ChangedError) and not places:
                     raise
                 if not self._trail.fall_back(places):
                     raise
-                places, failed = places + 1, failed or str(error)
                 self._tell(EventKind.MIRROR, f"{host}: {error}; asks another")
+        raise AssertionError("unreachable")
 
     async def _open(
         self, known: RemoteFile | None, plan: Plan, *, elsewhere: bool
