@@ -291,6 +291,8 @@ class Engine:
         specs = [JobSpec(url) if isinstance(url, str) else url for url in urls]
         for spec in specs:
             check_spec(spec)
+            if spec.command is not None:
+                raise UsageError("what goes to a reader goes to no command")
         return specs
 
     def _begin_stream(self, spec: JobSpec, stream: StreamSink) -> Job:

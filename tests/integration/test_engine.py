@@ -237,6 +237,16 @@ async def test_bad_streams_are_refused_before_anything_starts(tmp_path: Path) ->
         assert file.data == SMALL.read()
 
 
+async def test_a_stream_goes_to_no_command(tmp_path: Path) -> None:
+    """Its bytes have a reader: a command as well is refused, and not forgotten."""
+    async with serving(tmp_path, QUICKLY) as (origin, engine):
+        spec = JobSpec(origin.url("/a"), command="cat")
+        with pytest.raises(UsageError, match="command"):
+            async with engine.stream([spec]):
+                pass
+        assert origin.requests == []
+
+
 async def test_streams_do_not_disturb_each_other(tmp_path: Path) -> None:
     """Leaving one stream leaves the engine's other streams alone."""
     files = {"/a": Resource(FILE, rate=2e6), "/b": Resource(SMALL)}
@@ -854,7 +864,7 @@ async def test_a_snapshot_shows_the_hole_of_a_stream(tmp_path: Path) -> None:
     ):
         reading = group.create_task(stream_all(engine, origin.url("/a")))
         await origin.until(lambda: origin.served > 2 * MIB)
-        await until(lambda: _waiting(engine) > MIB)
+        await until(lambda: _waiting(engine) > MIB and _front(engine) > 0)
         front = look(engine, 1).front
         hold.set()
         [file] = await reading
@@ -864,6 +874,11 @@ async def test_a_snapshot_shows_the_hole_of_a_stream(tmp_path: Path) -> None:
     assert front.depth > 0
     assert front.waiting <= 4 * MIB
     assert front.capacity == 4 * MIB
+
+
+def _front(engine: Engine) -> int:
+    front = look(engine, 1).front
+    return front.front if front is not None else 0
 
 
 def _waiting(engine: Engine) -> int:
