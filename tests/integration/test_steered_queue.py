@@ -488,7 +488,7 @@ async def test_acts_in_quick_succession(
     """Whatever is done while something else is not over yet, it ends well."""
     async with serving(tmp_path, {"/a": Resource(FILE, rate=8e6)}) as (origin, engine):
         job = engine.add(JobSpec(origin.url("/a")))
-        await until(has(engine, job, KIB), step=0)
+        await until(has(engine, job, KIB), step=0.001)
         for act in (first, second):
             ACTS[act](engine, job, origin)
             for _ in range(turns):
