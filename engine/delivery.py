@@ -96,9 +96,7 @@ class FileDelivery:
     ) -> None:
         """Run the transfer, hashing what is in front and keeping the journal."""
         if plan.size is not None and plan.size <= SMALL_FILE and not plan.unleased:
-            await transfer.run(
-                first
-            )  # all of it is on its way: that is quicker than a group
+            await transfer.run(first)  # all is on its way: quicker than a group
             return
         try:
             async with asyncio.TaskGroup() as group:
@@ -113,7 +111,7 @@ class FileDelivery:
             raise first_of(errors) from None
 
     async def rest(self, plan: Plan, remote: RemoteFile | None) -> None:
-        """Write down what is here: the job stops, for now or for good."""
+        """Write down what is here: the job stops, paused or over."""
         if remote is None or not self._file.is_writable:
             return
         with suppress(LocalError, TimeoutError):  # then the last journal holds

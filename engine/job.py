@@ -400,6 +400,9 @@ class Job:
                 return
 
     async def _have_all(self) -> None:
+        """Others may begin: a file that waits for its digests counts as at work."""
+        if self.delivery.file is not None:
+            await self.promises.wait()
         self._received_all()
         await self.delivery.drain()
         self._move(JobState.VERIFYING)

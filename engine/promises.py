@@ -73,7 +73,7 @@ class Promises:
 
     async def wait(self) -> None:
         """All bytes are here: what is not found soon is not worth waiting for."""
-        if self._looking is not None:
+        if self._looking is not None and self.is_looking:
             await asyncio.wait([self._looking], timeout=LAST_LOOK)
             self._looking.cancel()
 

@@ -149,7 +149,7 @@ async def _manifests(base: str, make_source: MakeSource) -> tuple[Sums, ...]:
 async def _sidecar(
     place: SplitResult, make_source: MakeSource, preferred: str
 ) -> tuple[Promise, ...]:
-    """The first there is. Where one cannot be had for now, no other is asked for."""
+    """The first there is. Where asking for one fails, no other is asked for."""
     path = unquote(place.path)
     name = path.rpartition("/")[2]
     with suppress(HydraError, TimeoutError):

@@ -33,7 +33,7 @@ class Trail:
         self.is_fresh = False
         """Whether the latest has yet to show that it leads to the same file."""
         self.mirrors = list(mirrors)
-        """Where else the file may be had, but for where it is asked for now."""
+        """Where else the file may be had than at `source`."""
         self._make_source = make_source
         self._command = command
         self._renewed_at: int | None = None

@@ -250,7 +250,7 @@ class BoundedStream(RuleBasedStateMachine):
         assert self.out == FILE
 
     def room(self) -> int:
-        """Bytes that may be asked for now."""
+        """Bytes that may be asked for at this moment."""
         return min(self.buffer.horizon, len(FILE)) - self.asked
 
     def pull(self) -> None:

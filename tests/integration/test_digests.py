@@ -28,7 +28,7 @@ from engine import (
     specs_of_metalink,
 )
 from engine.testing import Content, Delay, Fault, Origin, Resource, Stall
-from tests.integration.support import FILE, MIB, pour, run
+from tests.integration.support import FILE, MIB, pour, run, until
 from tests.support import nginx as server
 from tests.support.nginx import NginxServer
 
@@ -492,3 +492,28 @@ async def test_looking_never_delays_a_file(
         asked = {request.path for request in origin.requests}
     assert "/SHA256SUMS" in asked
     assert_whole(tmp_path, FILE)
+
+
+async def test_files_that_wait_for_a_look_are_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody looks into a folder its files do not pile up in memory."""
+    monkeypatch.setattr("engine.promises.LAST_LOOK", 30.0)
+    hold = asyncio.Event()
+    small = Content(1000)
+    files = {f"/{number}": Resource(small) for number in range(40)}
+    silent = Resource(small, script=[Stall(0, until=hold)])
+    async with (
+        Origin(files | {"/SHA256SUMS": silent}) as origin,
+        Engine(Config(output=tmp_path, jobs=4)) as engine,
+    ):
+        jobs = [engine.add(JobSpec(origin.url(path))) for path in files]
+        await until(lambda: _here(engine) == 4)
+        assert sum(job.state.is_live for job in engine.snapshot().jobs) == 4
+        hold.set()
+        for job in jobs:
+            await engine.wait(job)
+
+
+def _here(engine: Engine) -> int:
+    return sum(job.done == job.size for job in engine.snapshot().jobs)
