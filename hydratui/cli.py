@@ -11,21 +11,16 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hydratui import options
+from hydratui.exit_codes import BUG, READER_GONE, exit_code, worst
 
 if TYPE_CHECKING:
     from engine import Engine, JobSpec, Store
     from hydratui.settings import Settings
-
-BUG = 1
-READER_GONE = 141
-MIXED = 8
-WORST_FIRST = (BUG, READER_GONE, 6, 5)
-"""Which code wins where several jobs failed; among others, a difference is `MIXED`."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,31 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _complain(error)
-
-
-def exit_code(error: BaseException) -> int:
-    """The one table of what each kind of failure ends with."""
-    import engine
-
-    table: tuple[tuple[type[BaseException], int], ...] = (
-        (engine.UsageError, options.USAGE),
-        (engine.NetworkError, 3),
-        (engine.RefusedError, 4),
-        (engine.IntegrityError, 5),
-        (engine.ChangedError, 6),
-        (engine.LocalError, 7),
-        (engine.ReaderGoneError, READER_GONE),
-    )
-    return next((code for kind, code in table if isinstance(error, kind)), BUG)
-
-
-def worst(codes: Iterable[int]) -> int:
-    """One code for several jobs."""
-    failed = {code for code in codes if code}
-    for code in WORST_FIRST:
-        if code in failed:
-            return code
-    return MIXED if len(failed) > 1 else next(iter(failed), 0)
 
 
 def _hold_descriptors() -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine import UsageError
-from hydratui.settings import BY_NAME, OPTIONS, Effect, Layer, Option, Settings
+from hydratui.settings import Layer, Settings
+from hydratui.table import BY_NAME, OPTIONS, Effect, Option
 
 SHOWN = tuple(option for option in OPTIONS if option.label)
 GROUPS = tuple(dict.fromkeys(option.group for option in SHOWN))

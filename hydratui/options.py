@@ -14,14 +14,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NoReturn
 
 from hydratui import __version__
+from hydratui.exit_codes import USAGE
 from hydratui.kinds import Lines, Switch
-from hydratui.settings import BY_NAME, OPTIONS, Option, Settings, load
+from hydratui.settings import Settings, load
+from hydratui.table import BY_NAME, OPTIONS, Option
 
 if TYPE_CHECKING:
     from engine import JobSpec, UsageError
-
-USAGE = 2
-"""The exit code of everything that is wrong with what was typed."""
 
 _WIDEST = 30
 """Columns for the options in the help; their meaning stands behind them."""

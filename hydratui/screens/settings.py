@@ -24,7 +24,8 @@ from textual.widgets.option_list import Option as Item
 from engine import HydraError
 from hydratui.draft import GROUPS, SHOWN, Draft, explained, saved_words
 from hydratui.screens.confirm import Choice, Confirm
-from hydratui.settings import Option, Settings, save
+from hydratui.settings import Settings, save
+from hydratui.table import Option
 from hydratui.text import safe
 from hydratui.widgets.key_bar import Spot, spot_at, spot_line
 from hydratui.widgets.line import Line, LineWidget

@@ -17,7 +17,7 @@ from textual.widgets import Input, Select, Static, TextArea
 
 from hydratui.draft import Draft
 from hydratui.kinds import Headers, Switch
-from hydratui.settings import Option
+from hydratui.table import Option
 from hydratui.text import safe
 from hydratui.widgets.entry import Line, Picker, harmless
 

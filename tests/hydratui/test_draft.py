@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hydratui.draft import GROUPS, SHOWN, Draft, explained, saved_words
-from hydratui.settings import BY_NAME, load
+from hydratui.settings import load
+from hydratui.table import BY_NAME
 
 THREADS, JOBS, LIMIT = BY_NAME["threads"], BY_NAME["jobs"], BY_NAME["limit"]
 HEADER, STALL = BY_NAME["header"], BY_NAME["stall-timeout"]

@@ -15,17 +15,8 @@ from hypothesis import given, strategies as st
 
 from engine import Config, OnConflict, UsageError, browsers
 from hydratui.kinds import Headers, Switch
-from hydratui.settings import (
-    BY_NAME,
-    OPTIONS,
-    Effect,
-    Layer,
-    Option,
-    Settings,
-    load,
-    printed,
-    save,
-)
+from hydratui.settings import Layer, Settings, load, printed, save
+from hydratui.table import BY_NAME, OPTIONS, Effect, Option
 
 MIB = 1024 * 1024
 NAMES = sorted(BY_NAME)
