@@ -335,11 +335,15 @@ class Transfer:
         return window.is_over or self.mirrors.is_outclassed(mirror, now)
 
     async def _deliver(self, lane: Lane) -> None:
-        """Fetch a lane's segment; whatever happens, the lease ends here."""
+        """Fetch a lane's segment; whatever happens, the lease ends here.
+
+        A race may be lost before the first step: then there is nothing to ask for.
+        """
         try:
-            if lane.response is None:
+            if lane.response is None and lane.segment.remaining:
                 lane.response = await self._ask(lane)
-            await self._receive(lane, lane.response)
+            if lane.response is not None:
+                await self._receive(lane, lane.response)
         finally:
             self._let_go(lane)
             self.poke()

@@ -632,6 +632,29 @@ async def test_a_loser_is_called_off() -> None:
         assert bytes(it.sink.data) == FILE.read()
 
 
+async def test_who_has_lost_before_it_asks_does_not_ask() -> None:
+    """The other may deliver all before a racer's first step; an empty range is none.
+
+    Asked for one, servers give the whole file.
+    """
+    async with rig(starting_at(STEP, Stall(1000)), threads=3) as (origin, it):
+        race = it.plan.race
+
+        def lost(lane: int, victim: Segment) -> Segment:
+            racer = race(lane, victim)
+            if len(it.plan.raced) == 1:
+                racer.stop = racer.mark
+            return racer
+
+        it.plan.race = lost  # type: ignore[method-assign]
+        await it.run()
+        assert bytes(it.sink.data) == FILE.read()
+        assert it.plan.raced == [STEP, STEP]
+        assert all(request.range for request in origin.requests)
+        assert it.faults == []
+        it.assert_nothing_flies()
+
+
 async def test_in_a_stream_the_head_of_the_line_is_helped_first() -> None:
     """Where everybody waits for the front, it is relieved before what ends later."""
     stuck = {0: Stall(STEP // 4), STEP: Stall(1000), 2 * STEP: Stall(1000)}
