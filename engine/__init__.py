@@ -7,10 +7,19 @@
         job = engine.add(JobSpec("https://example.org/b.gz"))
         await engine.wait(job)
 
-It prints nothing, installs no signal handler and keeps no global state.
+It prints nothing, installs no signal handler and keeps no global state; it looks
+for no home directory either, unless `default_path` or the like is asked for one.
+
+What is asked for is a `JobSpec` under a `Config`; what there is to see is a frozen
+`EngineSnapshot`, pulled, and what happens is an `Event`. Offsets and sizes are bytes,
+rates are bytes per second, times are seconds. A range is half-open, `[start, stop)`.
+What goes wrong is a `HydraError`, and its class says what the caller can do about it.
+Everything is to be called on the event loop that entered the engine.
 """
 
 from engine.config import Config, check_header, check_url, parse_size
+from engine.cookies import check_cookies
+from engine.credentials import Login, check_netrc, parse_login
 from engine.digest import algorithm_named, parse_digest
 from engine.engine import Engine
 from engine.errors import (
@@ -26,7 +35,8 @@ from engine.errors import (
     RefusedError,
     UsageError,
 )
-from engine.masking import is_secret
+from engine.ledger import Ledger, ledger_path, open_ledger
+from engine.masking import is_secret, mask, scrubbed
 from engine.model import (
     Bottleneck,
     CommandSnapshot,
@@ -34,6 +44,7 @@ from engine.model import (
     EngineSnapshot,
     Event,
     EventKind,
+    Field,
     FrontSnapshot,
     HashSnapshot,
     Hop,
@@ -49,6 +60,7 @@ from engine.model import (
     Pieces,
     PiecesSnapshot,
     Promise,
+    Prospect,
     SourceSnapshot,
     WindowChange,
     WindowSnapshot,
@@ -71,6 +83,7 @@ __all__ = [
     "Event",
     "EventKind",
     "ExpiredError",
+    "Field",
     "FrontSnapshot",
     "HashSnapshot",
     "Hop",
@@ -82,7 +95,9 @@ __all__ = [
     "JobState",
     "LaneSnapshot",
     "LaneState",
+    "Ledger",
     "LocalError",
+    "Login",
     "MirrorSnapshot",
     "MirrorState",
     "NetworkError",
@@ -90,6 +105,7 @@ __all__ = [
     "Pieces",
     "PiecesSnapshot",
     "Promise",
+    "Prospect",
     "QueueHeldError",
     "ReaderGoneError",
     "RefusedError",
@@ -100,12 +116,19 @@ __all__ = [
     "WindowSnapshot",
     "algorithm_named",
     "browsers",
+    "check_cookies",
     "check_header",
+    "check_netrc",
     "check_url",
     "default_path",
     "is_secret",
+    "ledger_path",
+    "mask",
+    "open_ledger",
     "open_store",
     "parse_digest",
+    "parse_login",
     "parse_size",
+    "scrubbed",
     "specs_of_metalink",
 ]

@@ -11,11 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 from engine.config import Config
+from engine.cookies import read_cookies
+from engine.credentials import NO_NETRC, credentials_of, read_netrc
 from engine.delivery import Delivery, FileDelivery, StreamDelivery
 from engine.disk import Disk
 from engine.files import FileSink
 from engine.job import Job
 from engine.journal import Link
+from engine.ledger import Ledger
 from engine.limiter import Limiter
 from engine.model import JobSpec, Pieces, Promise
 from engine.piping import PipeDelivery
@@ -33,7 +36,7 @@ THREADS = 2
 class Commons:
     """Shared by the jobs of one engine, which enters and leaves the transport."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, ledger: Ledger | None) -> None:
         self.limiter = Limiter(config.limit)
         self.transport = Transport(
             browser=config.browser,
@@ -41,8 +44,13 @@ class Commons:
             insecure=config.insecure,
             connect_timeout=config.connect_timeout,
             stall_timeout=config.stall_timeout,
+            proxy=config.proxy,
         )
+        self._netrc = read_netrc(config.netrc) if config.netrc else NO_NETRC
+        self._cookies = read_cookies(config.cookies) if config.cookies else None
+        """One for all jobs: who is logged in, is so for each file."""
         self._config = config
+        self._ledger = ledger
         self._windows: dict[str, Window] = {}
         self._places = Places()
         self.disk = Disk()
@@ -54,6 +62,8 @@ class Commons:
         """Wait for nobody: what a thread is at, it may finish."""
         self.limiter.close()
         self.disk.close()
+        if self._ledger is not None:
+            self._ledger.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     # -- windows ---------------------------------------------------------------
@@ -77,9 +87,11 @@ class Commons:
     # -- what a job is given -----------------------------------------------------
 
     def source(self, url: str, spec: JobSpec, limiter: Limiter) -> Source:
-        """Asks for a URL with the headers that were typed for all, and for this one."""
+        """Asks for a URL with what is private about it, given for all or for this one."""
         headers = (*self._config.headers, *spec.headers)
-        return Source(self.transport, limiter, url, headers)
+        user, given_for = self._config.user, spec.given_for or url
+        credentials = credentials_of(given_for, headers, user, self._netrc).knowing(url)
+        return Source(self.transport, limiter, url, credentials, self._cookies)
 
     def delivery(self, job: Job, stream: StreamSink | None) -> Delivery:
         """To `stream` where there is one, else to a command or a file, as typed."""
@@ -116,12 +128,20 @@ class Commons:
         return pipe
 
     def _to_file(self, job: Job, verifier: Verifier | None) -> FileDelivery:
+        link = Link.of(job.began)
         file = FileSink(
             self._config.directory_of(job.spec),
-            Link.of(job.began),
+            link,
             self._places,
             self.disk,
             self._config.on_conflict,
         )
         restart = self._config.restart and job.is_new
-        return FileDelivery(file, verifier, name=job.spec.name, restart=restart)
+        return FileDelivery(
+            file,
+            verifier,
+            url=link.url,
+            ledger=self._ledger,
+            name=job.spec.name,
+            restart=restart,
+        )

@@ -8,13 +8,15 @@ binary, wherever they are typed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.credentials import Login, has_authorization
 from engine.errors import UsageError
 from engine.model import Header, JobSpec, OnConflict
 from engine.naming import sanitise
+from engine.proxies import check_proxy
 
 MIB = 1024 * 1024
 MOST_LANES = 128
@@ -32,33 +34,54 @@ _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings of one engine; sizes in bytes, times in seconds."""
+    """The settings of one engine; sizes in bytes, times in seconds.
+
+    Raises UsageError for a value that is not allowed. It is frozen: for another
+    setting, make another with `dataclasses.replace`. It reads no file and no
+    environment; `hydratui.load_config` does.
+    """
 
     output: Path = Path("download")
+    """Where files go, unless their spec says otherwise; made where it is missing."""
     threads: int | None = None
     """Most lanes for one file; None lets the window find out."""
     jobs: int | None = None
     """Files at the same time; None admits files while lanes are free."""
     min_chunk: int = MIB
+    """Smallest range that is asked for, of a file to disk."""
     stream_chunk: int = 5 * MIB
+    """Largest range that is asked for, of a stream."""
     buffer: int = 64 * MIB
     """Most memory that a stream may hold."""
     limit: float | None = None
     """Bytes per second, everything together."""
     browser: str | None = "chrome120"
     """Whose TLS and header fingerprint to show; None is plain curl."""
-    headers: tuple[Header, ...] = ()
+    headers: tuple[Header, ...] = field(default=(), repr=False)
+    user: Login | None = None
+    """For the origin of each URL; what is in a URL itself goes before it."""
+    netrc: Path | None = None
+    """A file with logins by host."""
+    cookies: Path | None = None
+    """A file in Netscape's format; cookies are then taken from answers as well."""
+    proxy: str | None = field(default=None, repr=False)
+    """A URL, or nothing for none at all; None leaves it to the environment."""
     cacert: Path | None = None
+    """Certificates to trust, in PEM, instead of the system's."""
     insecure: bool = False
+    """Whether to trust any server, whatever its certificate says."""
     give_up_after: float | None = None
     """Seconds without progress; None is 300, and 10 before a host was ever reached."""
     stall_timeout: float = 10.0
+    """Seconds of silence until a connection is replaced."""
     connect_timeout: float = 15.0
+    """Seconds that a connection may take to stand."""
     verify: bool = True
     """Whether to look for digests where none was typed: in headers, beside the file."""
     typehash: str = "md5"
     """The algorithm to prefer among digests of one origin; hashlib's name."""
     on_conflict: OnConflict = OnConflict.RENAME
+    """What to do where the target exists and is another file."""
     restart: bool = False
     """Begin anew instead of going on with what an earlier run left."""
     url_command: str | None = None
@@ -76,6 +99,10 @@ class Config:
         _between("connect_timeout", self.connect_timeout, 0.1, 1e6)
         for header in self.headers:
             check_header(header)
+        if self.user is not None and has_authorization(self.headers):
+            raise UsageError("--user and a header Authorization exclude each other")
+        if self.proxy:
+            check_proxy(self.proxy)
 
     def directory_of(self, spec: JobSpec) -> Path:
         """Where its file goes."""
@@ -95,7 +122,10 @@ def _between(
 
 
 def check_header(header: Header) -> None:
-    """Refuse a header that would not survive the wire (RFC 9110 section 5)."""
+    """Refuse a header that would not survive the wire (RFC 9110 section 5).
+
+    Raises UsageError, also for those that are the engine's own: Range and the like.
+    """
     name, value = header
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise UsageError(f"bad header name {name!r}")
@@ -106,7 +136,10 @@ def check_header(header: Header) -> None:
 
 
 def check_url(url: str) -> None:
-    """Refuse what is not an http or https URL with a host."""
+    """Refuse what is not an http or https URL with a host (RFC 3986 section 3).
+
+    Raises UsageError.
+    """
     if _PLAIN_URL.fullmatch(url):
         return
     shown = url if len(url) <= 80 else url[:77] + "..."
@@ -138,7 +171,11 @@ def check_spec(spec: JobSpec) -> None:
 
 
 def parse_size(text: str, unit: str = "") -> int:
-    """`64`, `1.5Gi`, `20M` in bytes; a bare number counts in `unit`."""
+    """`64`, `1.5Gi`, `20M` in bytes; a bare number counts in `unit`.
+
+    `K M G T` are decimal, `Ki Mi Gi Ti` binary; a `B` or `/s` behind them says nothing.
+    Raises ValueError, which says what is needed.
+    """
     match = re.fullmatch(
         r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?(?:/s)?", text.strip().lower()
     )

@@ -13,13 +13,15 @@ from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from engine.already import Wanted
 from engine.errors import HydraError, LocalError, first_of
 from engine.files import SMALL_FILE, FileSink
 from engine.journal import Record
-from engine.model import Block, RemoteFile
+from engine.ledger import Completed, Ledger
+from engine.model import Block, Digest, RemoteFile
 from engine.naming import sanitise
 from engine.plan import Plan, Segment
-from engine.sinks import StreamSink
+from engine.sinks import SAMPLE, StreamSink
 from engine.transfer import Transfer
 from engine.transport import Response
 from engine.verify import Verifier
@@ -45,12 +47,17 @@ class FileDelivery:
         file: FileSink,
         verifier: Verifier | None,
         *,
+        url: str = "",
+        ledger: Ledger | None = None,
         name: str | None = None,
         restart: bool = False,
     ) -> None:
         self.file: FileSink | None = file
         self.verifier = verifier
         self._file = file
+        self._url = url
+        """By which the ledger knows the file."""
+        self._ledger = ledger
         self._name = sanitise(name) if name else None
         self._restart = restart
 
@@ -75,12 +82,38 @@ class FileDelivery:
         """Set aside what there is; it goes when its replacement is whole."""
         await self._file.set_aside()
 
-    async def open(self, remote: RemoteFile) -> str:
-        """Make room for the file; or say why there is nothing to do."""
+    @property
+    def is_known(self) -> bool:
+        """Whether the file may be here already, whole."""
+        return self._ledger is not None and self._ledger.knows(self._url)
+
+    async def open(self, remote: RemoteFile, first: Response | None = None) -> str:
+        """Make room for the file; or say why there is nothing to do.
+
+        Where nothing else can tell, the body that flows `first` is looked into; it
+        gives the same bytes again.
+        """
+        wanted = Wanted(
+            remote=remote,
+            modified=modified(remote),
+            digest=self._digest,
+            url=self._url,
+            ledger=self._ledger,
+            head=await self._head(remote, first),
+        )
+        return await self._file.open(self._name or remote.name, wanted)
+
+    @property
+    def _digest(self) -> Digest | None:
+        """The first one that is promised."""
         promises = self.verifier.promises if self.verifier else ()
-        expected = promises[0].digest if promises else None
-        name = self._name or remote.name
-        return await self._file.open(name, remote, modified(remote), expected)
+        return promises[0].digest if promises else None
+
+    async def _head(self, remote: RemoteFile, first: Response | None) -> bytes:
+        can_tell = remote.etag or remote.last_modified or self._digest
+        if first is None or can_tell or not self.is_known:
+            return b""
+        return await first.peek(min(remote.size or 0, SAMPLE))
 
     @property
     def sink(self) -> FileSink:
@@ -138,8 +171,19 @@ class FileDelivery:
         await self._file.condemn()
 
     async def finish(self, plan: Plan, remote: RemoteFile) -> None:
-        """Flush it and give it its name."""
-        await self._file.finish(plan.done.total, modified(remote))
+        """Flush it, give it its name, and write down that it is here."""
+        size = plan.done.total
+        await self._file.finish(size, modified(remote))
+        if self._ledger is not None and self._file.target is not None:
+            done = Completed(
+                target=self._file.target,
+                url=self._url,
+                size=size,
+                etag=remote.etag,
+                last_modified=remote.last_modified,
+                digest=self._digest,
+            )
+            self._ledger.add(done)
 
     async def close(self) -> None:
         """Let go of the file; what there is of it stays."""
@@ -193,7 +237,9 @@ class StreamDelivery:
     async def begin_again(self) -> None:
         self._sink.begin_again()
 
-    async def open(self, _remote: RemoteFile) -> str:
+    is_known = False
+
+    async def open(self, _remote: RemoteFile, _first: Response | None = None) -> str:
         return ""
 
     @property

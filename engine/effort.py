@@ -32,11 +32,19 @@ from engine.journal import Link
 from engine.lane import Lane
 from engine.limiter import Limiter
 from engine.mirrors import Mirror, Mirrors
-from engine.model import EventKind, MirrorSnapshot, RemoteFile, WindowChange
+from engine.model import (
+    EventKind,
+    Field,
+    MirrorSnapshot,
+    RemoteFile,
+    TellKind,
+    WindowChange,
+)
 from engine.opening import Opened, Opening
 from engine.patience import Patience
 from engine.plan import Plan
 from engine.ranges import ByteRange, RangeSet
+from engine.sinks import SAMPLE
 from engine.sizes import (
     HASHED_SEGMENT,
     LARGEST_SEGMENT,
@@ -60,7 +68,7 @@ MOUTHFUL = 256 * 1024
 class Effort:
     """Fetches what its delivery lacks from where its trail leads.
 
-    `tell` is for people; `on_bytes` is told of every byte that comes.
+    `tell` gives every event its fields; `on_bytes` is told of every byte that comes.
     """
 
     def __init__(
@@ -75,7 +83,7 @@ class Effort:
         is_hashed: Callable[[], bool],
         window_of: Callable[[str], Window],
         on_bytes: Callable[[int], None],
-        tell: Callable[[EventKind, str], None],
+        tell: TellKind,
     ) -> None:
         self.tally = Tally()
         self.transfer: Transfer | None = None
@@ -119,7 +127,12 @@ class Effort:
                     raise
                 if not self._trail.fall_back(places):
                     raise
-                self._tell(EventKind.MIRROR, f"{host}: {error}; asks another")
+                self._tell_mirror(
+                    f"{host}: {error}; asks another",
+                    host=host,
+                    action="left",
+                    reason=str(error),
+                )
         raise AssertionError("unreachable")
 
     async def _open(
@@ -132,10 +145,16 @@ class Effort:
             source=self._trail.source,
             patience=self._patience,
             join=self._join,
-            least=self._sizes().least,
+            least=self._first_size,
             size=self._size,
         )
         return await opening.open(known, plan, elsewhere=elsewhere)
+
+    @property
+    def _first_size(self) -> int:
+        """Bytes to ask for first: a look, where the file is probably here already."""
+        least = self._sizes().least
+        return min(least, SAMPLE) if self._delivery.is_known else least
 
     async def fetch(
         self, remote: RemoteFile, plan: Plan, first: First | None
@@ -284,7 +303,14 @@ class Effort:
         change = window.latest
         if change is not self._told:
             self._told = change
-            self._tell(EventKind.WINDOW, f"{change.size} lanes, {change.reason}")
+            self._tell(
+                EventKind.WINDOW,
+                f"{change.size} lanes, {change.reason}",
+                host=window.host,
+                lanes=change.size,
+                reason=change.reason,
+                cut=change.cut,
+            )
 
     def _signs(self, now: float) -> Signs:
         """What one look finds of what limits it."""
@@ -309,14 +335,14 @@ class Effort:
         """Be counted in the window of the host that the next request goes to."""
         return self._seat.take(self._trail.source.host)
 
-    def _tell_mirror(self, text: str) -> None:
-        self._tell(EventKind.MIRROR, text)
+    def _tell_mirror(self, text: str, /, **fields: Field) -> None:
+        self._tell(EventKind.MIRROR, text, **fields)
 
     def _new_patience(self) -> Patience:
         return Patience(self._config.give_up_after, self._retrying)
 
-    def _retrying(self, note: str) -> None:
-        self._tell(EventKind.RETRY, note)
+    def _retrying(self, text: str, /, **fields: Field) -> None:
+        self._tell(EventKind.RETRY, text, **fields)
 
     def _sizes(self) -> Sizes:
         config = self._config

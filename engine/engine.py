@@ -11,8 +11,19 @@ under its number, and begins when the old one has let go of what it held.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+)
+from contextlib import (
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import replace
 from time import monotonic
 from types import TracebackType
@@ -25,6 +36,7 @@ from engine.delivery import LAST_SYNC
 from engine.errors import HydraError, LocalError, UsageError
 from engine.heartbeat import Heartbeat, Moment
 from engine.job import Job
+from engine.ledger import Ledger
 from engine.levels import Looks, made_anew, saved_of, snapshot_of
 from engine.limiter import Limiter
 from engine.meter import Meter
@@ -32,13 +44,16 @@ from engine.model import (
     EngineSnapshot,
     Event,
     EventKind,
+    Field,
     JobId,
     JobSnapshot,
     JobSpec,
     JobState,
+    Prospect,
 )
 from engine.queue import Queue
 from engine.saving import Saver
+from engine.scout import Scout
 from engine.sinks import StreamSink
 from engine.source import Source
 from engine.store import Saved, Store
@@ -68,16 +83,25 @@ _ASIDE = frozenset(
 class Engine:
     """Downloads what it is given; an async context manager.
 
-    It owns the store it is given, and closes it.
+    Leaving it stops what runs: a file keeps what is here, for the next time, and a
+    reader is told with a HydraError. No thread, task or connection of it is left
+    then. A number that no job has is a KeyError.
+
+    It owns the store and the ledger it is given, and closes them.
     """
 
     def __init__(
-        self, config: Config | None = None, store: Store | None = None
+        self,
+        config: Config | None = None,
+        store: Store | None = None,
+        *,
+        ledger: Ledger | None = None,
     ) -> None:
         self.config = config or Config()
         self._store = store
         self._saver: Saver | None = None
-        self._commons = Commons(self.config)
+        self._commons = Commons(self.config, ledger)
+        self._scout = Scout(self.config, self._commons, ledger)
         self._jobs: dict[JobId, Job] = {}
         self._last = store.last if store else 0
         saved = store.jobs if store else ()
@@ -96,6 +120,7 @@ class Engine:
         self._known: dict[str, list[JobId]] = {}
         """Jobs that have, or had, a URL."""
         self._subscribers: set[asyncio.Queue[Event]] = set()
+        self._listeners: list[Callable[[Event], None]] = []
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -146,7 +171,8 @@ class Engine:
     def add(self, spec: JobSpec, *, first: bool = False, paused: bool = False) -> JobId:
         """Put a file into the queue; it starts as soon as lanes are free.
 
-        Raises UsageError where the spec can never work.
+        `first` puts it at the head of the queue. Raises UsageError where the spec can
+        never work.
         """
         check_spec(spec)
         job = self._make_job(self._placed(spec))
@@ -181,7 +207,11 @@ class Engine:
             self._make_anew(self._jobs[job], self._jobs[job].spec, paused=False)
 
     async def wait(self, job: JobId) -> JobSnapshot:
-        """Wait until a job is over; its last snapshot, or its error raised."""
+        """Wait until a job is over; its last snapshot, or its error raised.
+
+        Any HydraError: its class says what may be done about it. A job that was cancelled
+        has none, but a state that says so; one that is paused is not over.
+        """
         waited: Job | None = None
         while (now := self._jobs.get(job, waited)) is not waited:
             waited = now
@@ -206,7 +236,10 @@ class Engine:
             self._crew.line_up(self._jobs[job])
 
     def renew(self, job: JobId, url: str) -> None:
-        """Let a job whose link has expired go on with a fresh one for the same file."""
+        """Let a job whose link has expired go on with a fresh one for the same file.
+
+        Whether it is the same is found out before its bytes count. Raises UsageError.
+        """
         check_url(url)
         if self._jobs[job].may_become(JobState.QUEUED):
             self._jobs[job].renew(url)
@@ -232,7 +265,7 @@ class Engine:
             self._emit(job, EventKind.REMOVED, f"{removed.name}: removed")
 
     def move(self, job: JobId, places: int) -> None:
-        """So many places down the queue, up where negative, as far as it goes."""
+        """Move a job so many places down the queue, or up, as far as it goes."""
         for moved in self._queue.move(job, places):
             self._touch(moved)
         self._crew.admit()
@@ -247,7 +280,10 @@ class Engine:
         self._crew.admit()
 
     def set_limit(self, rate: float | None, job: JobId | None = None) -> None:
-        """Most bytes per second from now on, of one job or of everything together."""
+        """Most bytes per second from now on, of one job or of everything together.
+
+        None takes the limit away.
+        """
         if job is None:
             self._commons.limiter.rate = rate
         else:
@@ -263,6 +299,10 @@ class Engine:
         """How long one turn of the loop may spend on arriving bytes; None is freely."""
         self._commons.transport.turn.budget = seconds
 
+    def set_trace(self, trace: Callable[[str], None] | None) -> None:
+        """Whom to tell, line by line and masked, what curl does with each request."""
+        self._commons.transport.trace = trace
+
     # -- streams -------------------------------------------------------------
 
     @asynccontextmanager
@@ -271,11 +311,16 @@ class Engine:
     ) -> AsyncGenerator[AsyncIterator[tuple[str, AsyncIterator[bytes]]]]:
         """The files of `urls`, one after the other, each in order, memory bounded.
 
-        The next file is already on its way while the last one drains. Leaving
-        early leaves nothing behind.
+        What comes is pairs: the file's name, and its bytes in blocks of many sizes.
+        They are to be read one after the other; who goes on to the next file gives up
+        the rest of this one. The next is already on its way while the last one drains,
+        and both share `Config.buffer` bytes. Leaving early leaves nothing behind.
+
+        Raises UsageError before anything is started; what ends a file with an error
+        is raised where its bytes are read.
         """
-        async with aclosing(self._streaming.jobs(self._specs(urls))) as jobs:
-            yield self._streaming.named(jobs)
+        async with aclosing(self._streaming.named(self._specs(urls))) as files:
+            yield files
 
     async def pipe(self, urls: Iterable[str | JobSpec], fd: int) -> None:
         """Write the files of `urls` to a descriptor, one after the other.
@@ -301,10 +346,20 @@ class Engine:
         self._crew.start(job, job.run())
         return job
 
+    def look(self, spec: JobSpec, *, to_disk: bool = True) -> AsyncGenerator[Prospect]:
+        """What a job would fetch: one file, or all those of a Metalink.
+
+        One request each, and a few for digests; nothing is made, locked or moved. With
+        `to_disk` it is also said where the file would go, and what is there. Raises
+        UsageError, and what the job would fail with at its first request.
+        """
+        check_spec(spec)
+        return self._scout.look(spec, to_disk=to_disk)
+
     # -- levels and edges ----------------------------------------------------
 
     def snapshot(self, detail: JobId | None = None) -> EngineSnapshot:
-        """Everything as it is now; one job with its lanes and views."""
+        """Everything as it is now; one job, `detail`, with its lanes and views."""
         now = monotonic()
         return EngineSnapshot(
             at=now,
@@ -316,7 +371,10 @@ class Engine:
         )
 
     async def events(self) -> AsyncGenerator[Event]:
-        """What happens from now on, in order."""
+        """What happens from now on, in order, until the caller has heard enough.
+
+        Who is more than 10,000 events behind loses the oldest.
+        """
         queue: asyncio.Queue[Event] = asyncio.Queue(REMEMBERED_EVENTS)
         self._subscribers.add(queue)
         try:
@@ -325,12 +383,26 @@ class Engine:
         finally:
             self._subscribers.discard(queue)
 
-    def _emit(self, job: JobId, kind: EventKind, text: str) -> None:
+    @contextmanager
+    def listening(self, hear: Callable[[Event], None]) -> Generator[None]:
+        """Call `hear` with each event at once, so that none is missed.
+
+        It takes no time, raises nothing, and asks nothing of the engine.
+        """
+        self._listeners.append(hear)
+        try:
+            yield
+        finally:
+            self._listeners.remove(hear)
+
+    def _emit(self, job: JobId, kind: EventKind, text: str, /, **fields: Field) -> None:
         if kind not in _ASIDE:
             self._touch(job)
-        if not self._subscribers:
+        if not (self._subscribers or self._listeners):
             return
-        event = Event(monotonic(), job, kind, text)
+        event = Event(monotonic(), job, kind, text, fields)
+        for hear in self._listeners:
+            hear(event)
         for queue in self._subscribers:
             if queue.full():
                 queue.get_nowait()
@@ -372,7 +444,7 @@ class Engine:
         past = made_anew(old, spec, paused=paused)
         self._dismiss(old)
         job = self._make_job(spec, past=past)
-        self._emit(job.id, EventKind.QUEUED, job.name)
+        job.tell_queued()
         if not paused:
             self._crew.line_up(job)
 

@@ -8,22 +8,43 @@ from __future__ import annotations
 
 
 class HydraError(Exception):
-    """Anything this engine reports on purpose."""
+    """Anything this engine reports on purpose; `str` of it is one line for people.
+
+    As it stands, not as one of its kinds, it tells the reader of a stream that the job
+    was cancelled, or has ended with its engine.
+    """
 
     about = ""
     """The URL it happened to, masked; empty where it is about none."""
+    word = "bug"
+    """What programs know its class by; a plain HydraError is nobody's end."""
 
 
 class UsageError(HydraError):
-    """The caller asked for something that is not allowed; nothing was started."""
+    """The caller asked for something that is not allowed; nothing was started.
+
+    The message names what was asked for and what is allowed.
+    """
+
+    word = "usage"
 
 
 class NetworkError(HydraError):
-    """Patience ran out: no progress for as long as the caller was ready to wait."""
+    """Patience ran out: no progress for `Config.give_up_after` seconds.
+
+    What is on the disk stays there, and the same job goes on with it.
+    """
+
+    word = "network"
 
 
 class RefusedError(HydraError):
-    """The server said no for good, or says things that cannot be trusted."""
+    """The server said no for good, or says things that cannot be trusted.
+
+    `status` is its answer's (RFC 9110 section 15), None where that was not the reason.
+    """
+
+    word = "refused"
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -31,11 +52,20 @@ class RefusedError(HydraError):
 
 
 class ExpiredError(RefusedError):
-    """The link has worked and does no more; a fresh one for the same file helps."""
+    """The link has worked and does no more; a fresh one for the same file helps.
+
+    `Engine.renew` takes it.
+    """
 
 
 class IntegrityError(HydraError):
-    """The bytes are not the ones that were promised."""
+    """The bytes are not the ones that were promised; they are kept as `NAME.part.bad`.
+
+    A promise is a digest that was asked for, or that the server or a list told of
+    (RFC 9530, RFC 5854).
+    """
+
+    word = "integrity"
 
 
 class BadPieces(HydraError):  # no error of anybody's yet
@@ -43,11 +73,22 @@ class BadPieces(HydraError):  # no error of anybody's yet
 
 
 class ChangedError(HydraError):
-    """The remote file is no longer the one this job began with."""
+    """The remote file is no longer the one this job began with.
+
+    Its length or its validator (RFC 9110 section 8.8) is another, and bytes of the old
+    one have gone to a reader who cannot give them back, or it changes all the time.
+    """
+
+    word = "changed"
 
 
 class LocalError(HydraError):
-    """Our own machine is in the way: no space, no permission, not a directory."""
+    """Our own machine is in the way: no space, no permission, not a directory.
+
+    Another run that has the file is one too.
+    """
+
+    word = "local"
 
 
 class QueueHeldError(LocalError):
@@ -55,11 +96,13 @@ class QueueHeldError(LocalError):
 
 
 class CommandError(LocalError):
-    """The command that a job's bytes went into failed."""
+    """The command that a job's bytes went into failed, or could not be started."""
 
 
 class ReaderGoneError(HydraError):
     """Whoever read our output closed it."""
+
+    word = "readergone"
 
 
 class Fault(HydraError):

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from engine import journal
-from engine.digest import digest_of
+from engine.already import Wanted
 from engine.disk import Disk, flush, lacking, reserve
 from engine.errors import LocalError
 from engine.journal import Link, Record
-from engine.model import Block, Digest, OnConflict, RemoteFile
+from engine.model import Block, OnConflict, RemoteFile
 from engine.places import (
     Places,
     drop_set_aside,
@@ -100,13 +100,7 @@ class FileSink:
             await self._hop(set_aside, self.target)
         await self.leave()
 
-    async def open(
-        self,
-        name: str,
-        remote: RemoteFile,
-        modified: float | None,
-        digest: Digest | None,
-    ) -> str:
+    async def open(self, name: str, wanted: Wanted) -> str:
         """Choose a free name and make the file; a small one is made when whole.
 
         Returns why there is nothing to do, or nothing: then it is open. Raises
@@ -116,14 +110,10 @@ class FileSink:
         if self._fd is not None or self._small is not None:
             return ""
         self._name = name
-        size = remote.size
-
-        def is_it(path: Path) -> bool:
-            return _is_this(path, size, modified, digest)
-
+        remote, size = wanted.remote, wanted.remote.size
         if not self._is_claimed:
-            run = self._disk.quick if digest is None else self._disk.submit
-            if verdict := await self._result(run(self._choose, is_it)):
+            run = self._disk.submit if wanted.may_read else self._disk.quick
+            if verdict := await self._result(run(self._choose, wanted)):
                 return str(verdict)
         if size is not None and size <= SMALL_FILE:
             self._small = []
@@ -288,10 +278,12 @@ class FileSink:
         self._close()
         self.target = None
 
-    def _choose(self, is_it: Callable[[Path], bool]) -> str:
+    def _choose(self, wanted: Wanted) -> str:
         if not os.path.isdir(self._directory):  # noqa: PTH112  # a tenth of the price
             self._directory.mkdir(parents=True, exist_ok=True)
-        choice = self._places.choose(self._directory, self._name, self._conflict, is_it)
+        choice = self._places.choose(
+            self._directory, self._name, self._conflict, wanted.is_at
+        )
         self.target, self._is_claimed = choice.target, not choice.verdict
         return choice.verdict
 
@@ -466,14 +458,3 @@ def _holds(fd: int, record: Record) -> bool:
     Both lie in one folder: the device is the same, whatever number it has today.
     """
     return os.fstat(fd).st_ino == record.inode
-
-
-def _is_this(
-    path: Path, size: int | None, modified: float | None, digest: Digest | None
-) -> bool:
-    """Whether the file that is there is the one that is wanted, whole."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != size:
-        return False
-    if digest is not None:
-        return digest_of(path, digest.algorithm) == digest
-    return modified is not None and int(path.stat().st_mtime) == int(modified)

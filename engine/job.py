@@ -36,11 +36,13 @@ from engine.errors import (
 )
 from engine.life import MOVES, Milestones
 from engine.limiter import Limiter
-from engine.masking import mask
+from engine.masking import mask, scrubbed
 from engine.meter import Meter
 from engine.model import (
     Block,
+    Emit,
     EventKind,
+    Field,
     JobId,
     JobSpec,
     JobState,
@@ -57,9 +59,9 @@ from engine.source import Source
 from engine.store import Saved
 from engine.trail import Trail
 from engine.unfolding import is_metalink
+from engine.verdict import ORIGIN_OF_PIECES, listed
+from engine.verify import Verifier
 from engine.window import Window
-
-Emit = Callable[[JobId, EventKind, str], None]
 
 
 async def _keep_nothing() -> None:
@@ -117,6 +119,7 @@ class Job:
         self._on_received = on_received
         self.remote: RemoteFile | None = None
         self.meter = Meter(monotonic())
+        self._worked_since: float | None = None
         self._has_changed = False
         self._present()
 
@@ -236,12 +239,12 @@ class Job:
     def pause(self) -> None:
         """Stand still; the caller cancels the task."""
         self._move(JobState.PAUSED)
-        self._emit(self.id, EventKind.PAUSED, "paused")
+        self._tell(EventKind.PAUSED, "paused", done=self.here)
 
     def resume(self) -> None:
         """Back into the queue."""
         self._move(JobState.QUEUED)
-        self._emit(self.id, EventKind.RESUMED, "resumed")
+        self._tell(EventKind.RESUMED, "resumed", done=self.here)
 
     def renew(self, url: str) -> None:
         """Back into the queue with a fresh link to the same file."""
@@ -249,7 +252,7 @@ class Job:
         self._follow(url)
         self.error, self.verdict = None, ""
         self.milestones.withdraw()
-        self._emit(self.id, EventKind.RESUMED, "has a fresh link")
+        self._tell(EventKind.RESUMED, "has a fresh link", done=self.here)
 
     def cancel(self) -> None:
         """Give up for good; the caller cancels the task."""
@@ -277,14 +280,20 @@ class Job:
         self.limiter.rate = rate
         self.spec = replace(self.spec, limit=rate)
 
+    def tell_queued(self) -> None:
+        """It waits for its turn."""
+        fields: dict[str, Field] = {"name": self.name, "url": self.url}
+        self._emit(self.id, EventKind.QUEUED, self.name, **fields)
+
     def tell_said(self, line: str) -> None:
         """The command that gets its bytes printed a line."""
-        self._tell(EventKind.SAID, line)
+        self._tell(EventKind.SAID, line, line=line)
 
     # -- the life of a job ----------------------------------------------------
 
     async def run(self) -> None:
         """Download, verify, finish. Cancelled, it leaves everything to go on from."""
+        self._worked_since = self._worked_since or monotonic()
         try:
             await self._download()
         except HydraError as error:
@@ -367,12 +376,13 @@ class Job:
         else:
             await self._fetch(remote, first)
         self._move(JobState.DONE)
-        self._tell(EventKind.DONE, self.verdict)
+        self._tell_done()
         self.milestones.finish()
 
     async def _fetch(self, remote: RemoteFile, first: First | None) -> None:
         """Fetch, and compare, and again what turned out wrong."""
-        self._tell(EventKind.STARTED, "started")
+        fields = {"target": self.target or None, "size": self.size, "done": self.here}
+        self._tell(EventKind.STARTED, "started", **fields)
         try:
             async with asyncio.TaskGroup() as group:
                 self._look_for_digests(group, remote)
@@ -393,7 +403,8 @@ class Job:
                 await self._have_all()
                 self.verdict = await self._check(remote)
             except BadPieces as bad:
-                self._tell(EventKind.RETRY, str(bad))
+                fields = {"host": self.host, "reason": str(bad)}
+                self._tell(EventKind.RETRY, str(bad), **fields, status=None, wait=0)
                 self._move(JobState.RUNNING)
             else:
                 await self.delivery.finish(self.plan, remote)
@@ -421,10 +432,11 @@ class Job:
 
     def _tell_opened(self, opened: Opened, *, is_new: bool) -> None:
         if is_new:
-            self._tell(EventKind.PROBED, _description(opened.remote))
+            remote = opened.remote
+            self._tell(EventKind.PROBED, _description(remote), **_facts(remote))
         if here := opened.plan.done.total:
             size = naturalsize(here, binary=True)
-            self._tell(EventKind.RESUMED, f"{size} are here")
+            self._tell(EventKind.RESUMED, f"{size} are here", done=here)
 
     # -- what may happen on the way -------------------------------------------
 
@@ -434,7 +446,8 @@ class Job:
             raise change
         self._has_changed = True
         self._leave_transfer()
-        self._tell(EventKind.CHANGED, f"{change}; begins again")
+        text = f"{change}; begins again"
+        self._tell(EventKind.CHANGED, text, reason=str(change))
         await self.delivery.begin_again()
         self.remote, self._known = None, (None, 0)
         self.plan = Plan(None)
@@ -446,7 +459,7 @@ class Job:
         if not self._trail.may_ask(here):
             raise expired
         self._leave_transfer()
-        self._tell(EventKind.EXPIRED, str(expired))
+        self._tell_expired(expired, final=False)
         self._follow(await self._trail.ask(here))
 
     def _follow(self, url: str) -> None:
@@ -469,7 +482,7 @@ class Job:
             if self.spec.command is not None and not self.has_begun:
                 self.has_begun = True
                 await self._write_down()
-            verdict = await self.delivery.open(remote)
+            verdict = await self.delivery.open(remote, first[1] if first else None)
         except BaseException:
             self._drop(first)
             raise
@@ -499,7 +512,7 @@ class Job:
             raise BadPieces("fetches again what other sources brought") from None
         verifier = self.delivery.verifier
         if verifier is not None and verifier.is_wanted:
-            self._emit(self.id, EventKind.VERIFIED, verdict)
+            self._tell(EventKind.VERIFIED, verdict, **_proof(verifier))
         return verdict
 
     # -- what its digest should be ------------------------------------------------
@@ -524,16 +537,18 @@ class Job:
             return
         self._move(state)
         self.error = error
-        self.verdict = str(error)
-        kind = EventKind.EXPIRED if expired else EventKind.FAILED
-        self._tell(kind, str(error))
+        self.verdict = _reason(error)
+        if isinstance(error, ExpiredError) and expired:
+            self._tell_expired(error, final=True)
+        else:
+            self._tell_failed(error)
         self.delivery.end(error)
         self.milestones.finish()
 
     def _present(self) -> None:
         """A new one is told; of the error of an earlier one only the verdict is known."""
         if self._past is None:
-            self._emit(self.id, EventKind.QUEUED, self.name)
+            self.tell_queued()
         elif self.state in {JobState.FAILED, JobState.EXPIRED}:
             kind = ExpiredError if self.state is JobState.EXPIRED else HydraError
             self.error = error = kind(self.verdict)
@@ -549,8 +564,65 @@ class Job:
         self._count(size)
         self.delivery.received()
 
-    def _tell(self, kind: EventKind, text: str) -> None:
-        self._emit(self.id, kind, f"{self.name}: {text}")
+    # -- what is told of it -------------------------------------------------------
+
+    def _tell(self, kind: EventKind, text: str, /, **fields: Field) -> None:
+        self._emit(self.id, kind, f"{self.name}: {text}", **fields)
+
+    def _tell_done(self) -> None:
+        now = monotonic()
+        self._tell(
+            EventKind.DONE,
+            self.verdict,
+            verdict=self.verdict,
+            target=self.target or None,
+            size=self.plan.done.total,
+            received=self.meter.total,
+            seconds=now - (self._worked_since or now),
+        )
+
+    def _tell_failed(self, error: Exception) -> None:
+        self._tell(
+            EventKind.FAILED,
+            self.verdict,
+            url=self.url,
+            error=getattr(error, "word", HydraError.word),
+            reason=self.verdict,
+            status=getattr(error, "status", None),
+        )
+
+    def _tell_expired(self, error: ExpiredError, *, final: bool) -> None:
+        fields = {"url": self.url, "reason": str(error), "status": error.status}
+        self._tell(EventKind.EXPIRED, str(error), **fields, final=final)
+
+
+def _reason(error: Exception) -> str:
+    """Why it failed; what a bug says may hold anything."""
+    if isinstance(error, HydraError):
+        return str(error)
+    return scrubbed(f"unexpected {type(error).__name__}: {error}")
+
+
+def _facts(remote: RemoteFile) -> dict[str, Field]:
+    return {
+        "url": mask(remote.url),
+        "name": remote.name,
+        "size": remote.size,
+        "ranges": remote.ranges,
+        "etag": remote.etag,
+        "last_modified": remote.last_modified,
+        "media_type": remote.media_type,
+    }
+
+
+def _proof(verifier: Verifier) -> dict[str, Field]:
+    """What was compared, and who promised it."""
+    hashes, parts = verifier.snapshots(), verifier.pieces_snapshot()
+    return {
+        "digests": {one.algorithm: one.actual or "" for one in hashes},
+        "pieces": parts.algorithm if parts else None,
+        "origin": listed(one.origin for one in hashes) if hashes else ORIGIN_OF_PIECES,
+    }
 
 
 def _description(remote: RemoteFile) -> str:

@@ -22,8 +22,18 @@ _PLAIN = re.compile(
 )
 """Most URLs need no closer look, and thousands are looked at."""
 _VALUE = re.compile(r"=[^&]+")
-_USERINFO = re.compile(r"(://)[^/?#@\s]*@")
+_USERINFO = re.compile(r"(://)[^/?#\s]*@")
 _QUERY = re.compile(r"\?[^\s\"<>]+")
+_CREDENTIALS = re.compile(
+    r"\b(Basic|Bearer|Digest|Negotiate|NTLM) +(?!with )[^\s'\"]+", re.IGNORECASE
+)
+_USER = re.compile(r"\b(user) '[^']*'")
+_NAMED = re.compile(
+    rf"(?P<name>\b(?!\w*Error\b)[\w-]*(?:{_TELLTALE.pattern})[\w-]*)"
+    r"(?P<between>['\"]?\s*[:=,]\s*(?:b(?=['\"]))?['\"]?)[^\n\]]+",
+    re.IGNORECASE,
+)
+"""A field's name and its value, as on the wire or as Python shows them."""
 
 
 def mask(url: str) -> str:
@@ -43,6 +53,15 @@ def shown(name: str, value: str) -> str:
     value = _USERINFO.sub(r"\1", value)
     value = _QUERY.sub(f"?{MASKED}", value)
     return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+
+
+def scrubbed(text: str) -> str:
+    """Text of any kind without what may be a secret: a traceback, what curl says."""
+    text = _USERINFO.sub(r"\1", text)
+    text = _QUERY.sub(f"?{MASKED}", text)
+    text = _CREDENTIALS.sub(rf"\1 {MASKED}", text)
+    text = _USER.sub(rf"\1'{MASKED}'", text)
+    return _NAMED.sub(rf"\g<name>\g<between>{MASKED}", text)
 
 
 @lru_cache(maxsize=512)

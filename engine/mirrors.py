@@ -18,14 +18,14 @@ As long as nobody else can be asked nobody is benched: then patience decides.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from time import monotonic
 
 from engine.errors import Fault, RefusedError
 from engine.inquiry import begins_with
 from engine.masking import mask
 from engine.meter import Meter
-from engine.model import Block, MirrorSnapshot, MirrorState, RemoteFile
+from engine.model import Block, MirrorSnapshot, MirrorState, RemoteFile, Tell
 from engine.ranges import ByteRange, RangeSet
 from engine.source import Source, describe
 from engine.window import Seat, Window
@@ -185,14 +185,9 @@ class Mirror:
 
 
 class Mirrors:
-    """All sources of one file; the first is the one that the job follows.
+    """All sources of one file; the first is the one that the job follows."""
 
-    `tell` is for people.
-    """
-
-    def __init__(
-        self, first: Mirror, more: Iterable[Mirror], tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, first: Mirror, more: Iterable[Mirror], tell: Tell) -> None:
         self.first = first
         self._all = (first, *more)
         self._tell = tell
@@ -252,10 +247,13 @@ class Mirrors:
     def refuse(self, mirror: Mirror, why: str, *, for_good: bool) -> None:
         """It was not proven, or is benched."""
         mirror.bench(why, for_good=for_good)
-        self._tell(f"{mirror.host} is benched: {why}")
+        text = f"{mirror.host} is benched: {why}"
+        self._tell(text, host=mirror.host, action="benched", reason=why)
 
     def tell_proven(self, mirror: Mirror) -> None:
-        self._tell(f"{mirror.host} serves the same file, and is used")
+        why = "serves the same file"
+        text = f"{mirror.host} {why}, and is used"
+        self._tell(text, host=mirror.host, action="used", reason=why)
 
     def excuse(self, reason: str) -> None:
         """What held us back is not held against any of their windows."""
@@ -266,7 +264,9 @@ class Mirrors:
         """A part has turned out wrong: let those who brought it not bring it again."""
         for mirror in self._all:
             if mirror.brought.touches(part):
-                self._tell(f"{mirror.host} brought wrong bytes: {part}")
+                why = f"brought wrong bytes: {part}"
+                text = f"{mirror.host} {why}"
+                self._tell(text, host=mirror.host, action="blamed", reason=why)
                 if mirror.blame(part):
                     self.bench(mirror, mirror.note, for_good=True)
 
@@ -279,7 +279,8 @@ class Mirrors:
             mirror.brought = RangeSet()
             mirror.bench("the digest of the whole did not match", for_good=True)
         if suspect.total:
-            self._tell("the digest does not match: all that others brought comes again")
+            why = "the digest does not match: all that others brought comes again"
+            self._tell(why, host=None, action="blamed", reason=why)
         return suspect
 
     def snapshot(self, now: float) -> tuple[MirrorSnapshot, ...]:

@@ -8,9 +8,11 @@ per second, times are seconds of the engine's monotonic clock.
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from engine.ranges import ByteRange
 
@@ -24,10 +26,15 @@ Header = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A hash value, and the name hashlib knows its algorithm by."""
+    """A hash value, and the name hashlib knows its algorithm by.
+
+    `parse_digest` makes one of what people write.
+    """
 
     algorithm: str
+    """`md5`, `sha256`, `sha3_256`, `blake2b` and the like."""
     hex: str
+    """In lower case, as long as the algorithm's are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,11 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Digests of the parts of a file, each `size` bytes long, the last one shorter."""
+    """Digests of the parts of a file, each `size` bytes long, the last one shorter.
+
+    A Metalink tells them (RFC 5854 section 4.1.3); a part that is wrong is fetched
+    again, and only it.
+    """
 
     size: int
     algorithm: str
@@ -54,16 +65,23 @@ class JobSpec:
     """One file to fetch; what is None is taken from the engine's Config."""
 
     url: str
+    """Of the scheme http or https, with a host (RFC 3986)."""
     _: KW_ONLY
     directory: Path | None = None
+    """Where the file goes; it is made where it is missing."""
     name: str | None = None
     """The file name to use instead of the one the server or the URL gives."""
     checksum: Digest | None = None
+    """What the file must have: IntegrityError where it has not."""
     headers: tuple[Header, ...] = ()
     """Extra request headers; they stay on the origin of `url`."""
+    given_for: str = ""
+    """The URL that somebody gave where `url` was found in it: what is private, headers
+    included, stays on its origin."""
     threads: int | None = None
     """Most lanes for this file; None lets the window find out."""
     limit: float | None = None
+    """Most bytes per second, under the limit for everything."""
     command: str | None = None
     """For the shell: gets the bytes in order, instead of a file."""
     mirrors: tuple[str, ...] = ()
@@ -91,7 +109,11 @@ class RemoteFile:
 
 
 class OnConflict(StrEnum):
-    """What to do where the target exists and is another file."""
+    """What to do where the target exists and is another file.
+
+    `RENAME` puts a number into the name, `SKIP` ends the job as done and leaves what is
+    there alone, `FAIL` ends it with LocalError.
+    """
 
     RENAME = "rename"
     OVERWRITE = "overwrite"
@@ -142,10 +164,12 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
+        """Whether it is over, unless somebody tries again."""
         return self in _FINAL
 
     @property
     def is_live(self) -> bool:
+        """Whether it is at work just now."""
         return self in {JobState.PROBING, JobState.RUNNING, JobState.VERIFYING}
 
 
@@ -189,6 +213,7 @@ class LaneSnapshot:
     mark: int
     """The next offset it will deliver; `range.start` to `range.stop`."""
     rate: float
+    """Bytes per second, lately."""
     racing: bool = False
     """Whether it fetches again what a slow lane is also fetching."""
     note: str = ""
@@ -202,7 +227,9 @@ class WindowChange:
     """One move of a window, with its reason for people."""
 
     at: float
+    """Seconds of the engine's monotonic clock, as everywhere."""
     size: int
+    """Lanes, from now on."""
     reason: str
     cut: bool
     """Whether the window was cut (multiplicative decrease)."""
@@ -214,9 +241,12 @@ class WindowSnapshot:
 
     host: str
     size: int
+    """Most lanes at the moment, all jobs of the host together."""
     flying: int
     ceiling: int
+    """Most lanes it may ever grow to."""
     reason: str
+    """Why it is as large as it is, for people."""
     changes: tuple[WindowChange, ...] = ()
     """The latest moves, oldest first."""
 
@@ -243,7 +273,9 @@ class HashSnapshot:
 
     algorithm: str
     hashed: int
+    """Bytes, from the beginning of the file."""
     expected: str | None
+    """In hex; None where nobody says what it should be."""
     actual: str | None = None
     """The digest in hex, once it is known."""
     origin: str = ""
@@ -260,7 +292,9 @@ class PiecesSnapshot:
     size: int
     """Bytes of one."""
     count: int
+    """How many parts there are."""
     checked: int
+    """How many of them were right."""
     bad: int
     """How often one was wrong, and was fetched again."""
 
@@ -327,8 +361,43 @@ class SourceSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What a download would be, as one request told; sizes are bytes."""
+
+    url: str
+    """Masked."""
+    name: str
+    size: int | None
+    ranges: bool
+    """Whether the server gives parts."""
+    etag: str | None
+    last_modified: str | None
+    media_type: str
+    hops: tuple[Hop, ...]
+    """The redirects and, last, the answer itself."""
+    mirrors: int
+    """Other sources that are known."""
+    promises: tuple[Promise, ...]
+    """The digests that would be compared."""
+    lanes: int
+    """The most connections that could be of use."""
+    target: str = ""
+    """Where the file would be; empty where it goes to a reader."""
+    verdict: str = ""
+    """Why nothing would be fetched, if so."""
+    done: int = 0
+    """What an earlier run left of it here."""
+    free: int | None = None
+    """Room on the file system of the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
-    """One job, as a level. Lanes, pieces and views are there for the job asked for."""
+    """One job, as a level.
+
+    Lanes, pieces and views, from `lanes` on, are filled for the job whose detail was
+    asked for, and empty or None for the others.
+    """
 
     id: JobId
     name: str
@@ -336,12 +405,19 @@ class JobSnapshot:
     """With userinfo and the values of the query masked."""
     state: JobState
     size: int | None
+    """Bytes; None while it is not known, or where the server does not tell."""
     done: int
+    """Bytes that are here, or have gone to the reader."""
     rate: float
+    """Bytes per second, lately."""
     lane_count: int
+    """Lanes in the air."""
     threads: int | None
+    """Most lanes; None where the window finds out."""
     limit: float | None
+    """Bytes per second; None where it has no limit of its own."""
     streaming: bool
+    """Whether its bytes go to a reader, and not to a file or a command."""
     verdict: str = ""
     """How a finished job was checked, or why it failed; one line."""
     target: str = ""
@@ -367,14 +443,18 @@ class JobSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSnapshot:
-    """Everything the screen needs for one frame."""
+    """Everything the screen needs for one frame; nothing in it changes any more."""
 
     at: float
+    """Seconds of the engine's monotonic clock, when it was taken."""
     jobs: tuple[JobSnapshot, ...]
+    """In the order of the queue."""
     rate: float
+    """Bytes per second, lately, all jobs together."""
     received: int
     """Bytes of bodies received since the engine began."""
     limit: float | None
+    """Bytes per second, everything together; None where there is none."""
     flying: int
     """Lanes in the air, all jobs together."""
 
@@ -403,12 +483,40 @@ class EventKind(StrEnum):
     """The queue cannot be written down, or can be again; of no job, its number is 0."""
 
 
+Field = str | int | float | bool | Mapping[str, str] | None
+"""What a program is told: a plain value, masked where it may be a secret."""
+
+
+class Tell(Protocol):
+    """How something is told: a sentence for people, its fields for programs."""
+
+    def __call__(self, text: str, /, **fields: Field) -> None: ...
+
+
+class TellKind(Protocol):
+    """The same, with what kind of event it is."""
+
+    def __call__(self, kind: EventKind, text: str, /, **fields: Field) -> None: ...
+
+
+class Emit(Protocol):
+    """The same, with the job that it is about."""
+
+    def __call__(
+        self, job: JobId, kind: EventKind, text: str, /, **fields: Field
+    ) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One edge in the life of a job, with a sentence for people."""
+    """One edge in the life of a job, with a sentence for people.
+
+    A program reads `fields`: which there are depends on the kind alone, and whoever
+    tells of the event gives them by name. Sizes are bytes, times are seconds.
+    """
 
     at: float
     job: JobId
     kind: EventKind
     text: str
-    fields: tuple[tuple[str, str | int | float | None], ...] = ()
+    fields: Mapping[str, Field] = field(default_factory=dict)

@@ -97,10 +97,7 @@ class Opening:
         asked = self._first_range(known, plan)
         remote, response = await self._probe(asked, known)
         try:
-            if None not in {self._size, remote.size} and remote.size != self._size:
-                raise RefusedError(  # noqa: TRY301
-                    f"it is {remote.size} bytes long, and should be {self._size}"
-                )
+            check_size(remote, self._size)
             if known is None:
                 plan = Plan(remote.size)
             else:
@@ -137,6 +134,12 @@ class Opening:
             sample = await self._delivery.sink.sample(plan.done)
             known = await settle(self._source, Doubt(known, seen), sample)
         return replace(known, url=seen.url, ranges=seen.ranges)
+
+
+def check_size(remote: RemoteFile, said: int | None) -> None:
+    """Raise RefusedError where the file is not as long as it is said to be."""
+    if None not in {said, remote.size} and remote.size != said:
+        raise RefusedError(f"it is {remote.size} bytes long, and should be {said}")
 
 
 def _lease(

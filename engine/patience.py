@@ -8,10 +8,10 @@ shared by everything on the same host.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from time import monotonic
 
 from engine.errors import Denied, Fault
+from engine.model import Tell
 from engine.retry import CONGESTION, Backoff
 from engine.window import Window
 
@@ -23,7 +23,7 @@ UNREACHABLE_FOR = 10.0
 class Patience:
     """How long one piece of work goes on trying; `typed` is --give-up-after."""
 
-    def __init__(self, typed: float | None, on_retry: Callable[[str], None]) -> None:
+    def __init__(self, typed: float | None, on_retry: Tell) -> None:
         self._unreachable_for = UNREACHABLE_FOR if typed is None else typed
         self._on_retry = on_retry
         give_up_after = GIVE_UP_AFTER if typed is None else typed
@@ -55,5 +55,11 @@ class Patience:
         if fault.retry_after is not None:
             window.close_until(now + fault.retry_after)
             delay = max(delay, fault.retry_after)
-        self._on_retry(f"{fault}, again in {delay:.1f} s")
+        self._on_retry(
+            f"{fault}, again in {delay:.1f} s",
+            host=window.host,
+            reason=str(fault),
+            status=fault.status,
+            wait=delay,
+        )
         return delay

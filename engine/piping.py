@@ -24,6 +24,7 @@ from engine.plan import Plan
 from engine.renewal import VARIABLE as URL_VARIABLE
 from engine.sinks import StreamSink
 from engine.transfer import Transfer
+from engine.transport import Response
 from engine.verify import Verifier
 
 NAME_VARIABLE = "HYDRA_TUI_NAME"
@@ -59,7 +60,7 @@ class PipeDelivery(StreamDelivery):
     def snapshot(self) -> CommandSnapshot:
         return self._command.snapshot() if self._command else CommandSnapshot(fed=0)
 
-    async def open(self, remote: RemoteFile) -> str:
+    async def open(self, remote: RemoteFile, _first: Response | None = None) -> str:
         """Begin the command, if it has not begun before."""
         if self._command is None:
             about = {URL_VARIABLE: self._url, NAME_VARIABLE: self._name or remote.name}

@@ -27,6 +27,7 @@ class ByteRange:
 
     @property
     def size(self) -> int:
+        """How many bytes it is."""
         return self.stop - self.start
 
     @property

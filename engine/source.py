@@ -1,10 +1,9 @@
 """One URL of a file: where it leads, what may be sent there, what may be believed.
 
 Redirects are followed here, hop by hop, because libcurl forwards custom headers
-to strangers: what the caller gave goes only to the origin (scheme, host, port;
-RFC 6454) of the URL it was given for. Where they end is pinned once an answer
-from there was believed, as following them again for each range may land on
-another mirror, and a login page may redirect as well.
+to strangers: what is private goes where the credentials say. Where redirects end is
+pinned once an answer from there was believed, as following them again for each
+range may land on another mirror, and a login page may redirect as well.
 
 Every answer to a range is checked before its first byte counts.
 """
@@ -12,12 +11,13 @@ Every answer to a range is checked before its first byte counts.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from engine.answer import MOST_TEXT, Answer, told
 from engine.config import check_url
+from engine.cookies import Cookies
+from engine.credentials import Credentials, credentials_of
 from engine.digest_fields import promised
 from engine.errors import (
     Denied,
@@ -96,7 +96,8 @@ class Source:
         transport: Transport,
         limiter: Limiter,
         url: str,
-        headers: tuple[Header, ...] = (),
+        credentials: Credentials | None = None,
+        cookies: Cookies | None = None,
     ) -> None:
         check_url(url)
         self.url = self._given = _without_userinfo(url)
@@ -108,17 +109,17 @@ class Source:
         self._is_believed = self._is_decoded = False
         self._transport = transport
         self._limiter = limiter
-        self._origin = _origin(url)
-        self._private = (*headers, *_authorization(url))
+        self._credentials = credentials or credentials_of(url)
+        self._cookies = cookies
 
     def is_home(self, url: str) -> bool:
         """Whether what is private may be sent there."""
-        return _origin(url) == self._origin
+        return self._credentials.is_home(url)
 
     def elsewhere(self, url: str) -> Source:
         """The same file at another URL; what is private stays where it was given for."""
-        private = self._private if self.is_home(url) else ()
-        return Source(self._transport, self._limiter, url, private)
+        credentials = self._credentials.knowing(url)
+        return Source(self._transport, self._limiter, url, credentials, self._cookies)
 
     def promised(self) -> tuple[Promise, ...]:
         """Digests of the whole file that the answers on the way here told of."""
@@ -180,6 +181,7 @@ class Source:
                 url, headers, self._limiter, decode=not is_packed(url)
             )
             try:
+                self._take_cookies(response)
                 if response.status not in _REDIRECTS:
                     _raise_for_status(response)
                     self._came_by(way)
@@ -233,9 +235,22 @@ class Source:
             headers.append(("Range", part.header))
             if if_range is not None:
                 headers.append(("If-Range", if_range))
-        if self.is_home(url):
-            headers.extend(self._private)
+        headers.extend(self._credentials.headers_for(url))
+        if self._cookies is not None and (cookie := self._cookies.header(url)):
+            headers = _with_cookie(headers, cookie)
         return headers
+
+    def _take_cookies(self, response: Response) -> None:
+        fields = response.headers.each("set-cookie")
+        if fields and self._cookies is not None:
+            self._cookies.take(response.url, fields)
+
+
+def _with_cookie(headers: list[Header], cookie: str) -> list[Header]:
+    """One Cookie field, as RFC 6265 wants it, also where a header was given."""
+    given = [value for name, value in headers if name.lower() == "cookie"]
+    others = [header for header in headers if header[0].lower() != "cookie"]
+    return [*others, ("Cookie", "; ".join([*given, cookie]))]
 
 
 def _next_hop(response: Response) -> str:
@@ -323,12 +338,6 @@ def _raise_for_status(response: Response) -> None:
     raise RefusedError(f"HTTP {status}", status=status)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower())
-    return parts.scheme.lower(), parts.hostname, port
-
-
 def _without_userinfo(url: str) -> str:
     """The URL as it goes over the wire: userinfo and fragment off, ASCII only."""
     parts = urlsplit(url)
@@ -339,12 +348,3 @@ def _without_userinfo(url: str) -> str:
         fragment="",
     )
     return urlunsplit(clean)
-
-
-def _authorization(url: str) -> tuple[Header, ...]:
-    parts = urlsplit(url)
-    if parts.username is None:
-        return ()
-    user, password = unquote(parts.username), unquote(parts.password or "")
-    token = b64encode(f"{user}:{password}".encode()).decode()
-    return (("Authorization", f"Basic {token}"),)

@@ -40,11 +40,17 @@ class Streams:
         self._ended = ended
 
     async def named(
-        self, jobs: AsyncIterator[Job]
-    ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+        self, specs: Iterable[JobSpec]
+    ) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]]]:
         """What they are called, and their bytes."""
-        async for job in jobs:
-            yield job.name, _joined(job)
+        async with aclosing(self.jobs(specs)) as jobs:
+            async for job in jobs:
+                blocks = _joined(job)
+                try:
+                    yield job.name, blocks
+                finally:
+                    if not blocks.ag_running:  # or its reader is told of the end
+                        await blocks.aclose()
 
     async def write(self, specs: Iterable[JobSpec], fd: int) -> None:
         """To a descriptor. Raises ReaderGoneError when the reader has closed its end."""
@@ -115,7 +121,7 @@ class Streams:
         coming.put_nowait(None)
 
 
-async def _joined(job: Job) -> AsyncIterator[bytes]:
+async def _joined(job: Job) -> AsyncGenerator[bytes]:
     async with aclosing(job.batches()) as batches:
         async for batch in batches:
             yield b"".join(piece for block in batch for piece in block.buffers)

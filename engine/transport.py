@@ -15,16 +15,28 @@ pausable body. What this module knows:
 5. Abandoning means removing the handle; unpausing it would deliver once more.
 6. curl's total timeout is off: a stall is judged here, and a body that we hold
    back ourselves is not stalled.
+7. A proxy that opens a tunnel answers before the server does: its head is not ours.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from itertools import count
 from types import TracebackType
 from typing import Self, get_args
 
-from curl_cffi import AsyncCurl, Curl, CurlError, CurlMOpt, CurlOpt, ffi, lib
+from curl_cffi import (
+    AsyncCurl,
+    Curl,
+    CurlError,
+    CurlInfo,
+    CurlMOpt,
+    CurlOpt,
+    ffi,
+    lib,
+)
 from curl_cffi.const import CurlECode
 from curl_cffi.curl import (
     CURL_WRITEFUNC_ERROR,
@@ -38,7 +50,9 @@ from curl_cffi.requests.impersonate import (
 
 from engine.errors import Fault, HydraError, LocalError, RefusedError, UsageError
 from engine.limiter import Limiter, Turn
+from engine.masking import scrubbed
 from engine.model import Header
+from engine.proxies import Failure, blamed, named, wants_login
 
 HIGH_MARK = 2 * 1024 * 1024
 """Bytes a body holds at most; half of it wakes the reader."""
@@ -103,6 +117,10 @@ class Headers:
         """The values of a field joined by commas (RFC 9110 section 5.3), or None."""
         values = self._values.get(name.lower())
         return ", ".join(values) if values else None
+
+    def each(self, name: str) -> tuple[str, ...]:
+        """The values of a field that must not be joined, as Set-Cookie."""
+        return tuple(self._values.get(name.lower(), ()))
 
     def text(self, most: int) -> str:
         """One field a line, names in lower case; `most` characters of it."""
@@ -186,6 +204,13 @@ class Response:
             self._turn.resume(self._resume)
         return pieces
 
+    async def peek(self, most: int) -> bytes:
+        """The first bytes that `read` will give, and still gives; `most` of them."""
+        while self._held < most and not self._ended:
+            self._wake.clear()
+            await self._wait(self._wake, self._stall_timeout)
+        return b"".join(self._pieces)[:most]
+
     @property
     def is_complete(self) -> bool:
         """Whether curl is done with it, and its connection free for the next."""
@@ -265,9 +290,16 @@ class Response:
     def _on_done(self, future: asyncio.Future[None]) -> None:
         failure = None if future.cancelled() else future.exception()
         if not self._ended:
-            self._end(_translate(failure) if failure else None)
+            self._end(self._explained(failure) if failure else None)
 
     # -- our own -------------------------------------------------------------
+
+    def _explained(self, failure: BaseException) -> HydraError:
+        if self._curl is not None and isinstance(failure, CurlError):
+            proxy = self._transport._blamed(self._curl, self.url, int(failure.code))
+            if proxy is not None:
+                return proxy
+        return _translate(failure)
 
     def _end(self, error: HydraError | None) -> None:
         self._ended = True
@@ -296,7 +328,10 @@ class Response:
 
 
 class Transport:
-    """All requests of one engine: shared connections, one door to libcurl."""
+    """All requests of one engine: shared connections, one door to libcurl.
+
+    `proxy` is a URL, or nothing for none at all; None leaves it to the environment.
+    """
 
     def __init__(
         self,
@@ -306,12 +341,17 @@ class Transport:
         insecure: bool,
         connect_timeout: float,
         stall_timeout: float,
+        proxy: str | None = None,
     ) -> None:
         self.stall_timeout = stall_timeout
         self._browser = _exact_browser(browser)
         self._cacert = cacert
         self._insecure = insecure
         self._connect_timeout = connect_timeout
+        self._proxy = proxy
+        self.trace: Callable[[str], None] | None = None
+        """Whom to tell what curl does; each request has a number of its own."""
+        self._numbers = count(1)
         self._idle: list[Curl] = []
         self._open: set[Response] = set()
 
@@ -350,10 +390,13 @@ class Transport:
         curl.setopt(CurlOpt.HTTP_CONTENT_DECODING, int(decode))
         curl.setopt(CurlOpt.HEADERFUNCTION, response._on_header)
         curl.setopt(CurlOpt.WRITEFUNCTION, response._on_data)
+        if self.trace is not None:
+            _listen(curl, self.trace, next(self._numbers))
         self._open.add(response)
         response._begin(self._multi.add_handle(curl))
         try:
             await response.head()
+            self._check_admitted(response, curl)
         except BaseException:
             response.close()
             raise
@@ -382,12 +425,32 @@ class Transport:
             (CurlOpt.CONNECTTIMEOUT_MS, int(self._connect_timeout * 1000)),
             (CurlOpt.TIMEOUT_MS, 0),
             (CurlOpt.ACCEPT_ENCODING, ""),  # what can be undone; we ask for identity
+            (CurlOpt.SUPPRESS_CONNECT_HEADERS, 1),
         ):
             curl.setopt(option, value)
+        if self._proxy is not None:
+            curl.setopt(CurlOpt.PROXY, _wire(self._proxy))
         if self._insecure:
             curl.setopt(CurlOpt.SSL_VERIFYPEER, 0)
             curl.setopt(CurlOpt.SSL_VERIFYHOST, 0)
         return curl
+
+    def _check_admitted(self, response: Response, curl: Curl) -> None:
+        """Refuse what is no answer of the server: the proxy wants to know who asks."""
+        if response.status == 407 and curl.getinfo(CurlInfo.USED_PROXY):
+            raise wants_login(named(response.url, self._proxy, os.environ))
+
+    def _blamed(self, curl: Curl, url: str, code: int) -> HydraError | None:
+        """What the proxy is to blame for, where one was asked."""
+        if not curl.getinfo(CurlInfo.USED_PROXY):
+            return None
+        failure = Failure(
+            code=code,
+            tunnel=_number(curl, CurlInfo.HTTP_CONNECTCODE),
+            socks=_number(curl, CurlInfo.PROXY_ERROR),
+            distrusted=bool(curl.getinfo(CurlInfo.PROXY_SSL_VERIFYRESULT)),
+        )
+        return blamed(named(url, self._proxy, os.environ), failure)
 
     def _remove(self, curl: Curl) -> None:
         self._multi.remove_handle(curl)
@@ -395,6 +458,28 @@ class Transport:
     def _recycle(self, response: Response, curl: Curl) -> None:
         self._open.discard(response)
         self._idle.append(curl)
+
+
+_SIGNS = {0: "*", 1: "<", 2: ">"}
+"""What curl says itself, receives and sends, by CURLINFO; bodies are left out."""
+
+
+def _listen(curl: Curl, trace: Callable[[str], None], number: int) -> None:
+    """Let curl tell what it does, masked."""
+
+    def said(kind: int, data: bytes) -> None:
+        if (sign := _SIGNS.get(kind)) is not None:
+            for line in scrubbed(_text(data)).splitlines():
+                trace(f"[{number}] {sign} {line}")
+
+    curl.setopt(CurlOpt.VERBOSE, 1)
+    curl.setopt(CurlOpt.DEBUGFUNCTION, said)
+
+
+def _number(curl: Curl, info: CurlInfo) -> int:
+    found = curl.getinfo(info)
+    assert isinstance(found, int)
+    return found
 
 
 def _translate(failure: BaseException) -> HydraError:

@@ -47,6 +47,7 @@ async def unfold(source: Source, spec: JobSpec, pool: Executor) -> tuple[JobSpec
             threads=spec.threads,
             limit=spec.limit,
             headers=spec.headers if source.is_home(one.url) else (),
+            given_for=spec.given_for or spec.url,
         )
         for one in specs
     ]

@@ -101,6 +101,7 @@ class HydraApp(App[None], inherit_bindings=False):
         self._pulse = Pulse()
         self._budget: float | None = None
         self._output = settings.config.output.absolute()
+        self._insecure = settings.config.insecure
         self._room = Room(self._output)
         self._main = MainScreen(engine, self.keymap_table, output=self._output)
         self._is_finishing = self._is_going = False
@@ -153,6 +154,7 @@ class HydraApp(App[None], inherit_bindings=False):
                 free=self._room.free,
                 slowed=self._pulse.slowed,
                 notice=self._notice,
+                insecure=self._insecure,
             )
         )
         self._pulse.drew(self._clock() - started)

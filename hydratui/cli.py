@@ -15,11 +15,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from hydratui import options
-from hydratui.exit_codes import BUG, READER_GONE, exit_code, worst
+from hydratui import conflicts, options
+from hydratui.exit_codes import worst
+from hydratui.telling import Telling
 
 if TYPE_CHECKING:
-    from engine import Engine, JobSpec, Store
+    from engine import Engine, HydraError, JobSpec, Ledger, Store
     from hydratui.settings import Settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -28,18 +29,20 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     _hold_descriptors()
-    args = options.parse(argv)
-    debug = args.debug is not None
+    telling = Telling()
     try:
+        args = options.parse(argv)
+        telling.guess(args)
         settings = options.settings_of(args)
-        debug = settings.is_on("debug")
-        return _run(args, settings)
+        if args.print_config:
+            return _print_config(settings)
+        telling.settle(settings)
+        code = _run(args, settings, telling)
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except Exception as error:
-        if debug:
-            raise
-        return _complain(error)
+        code = 128 + signal.SIGINT
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told
+        code = telling.fail(error)
+    return telling.end(code)
 
 
 def _hold_descriptors() -> None:
@@ -56,32 +59,36 @@ def _hold_descriptors() -> None:
 # -- what is run -----------------------------------------------------------------
 
 
-def _run(args: argparse.Namespace, settings: Settings) -> int:
+def _run(args: argparse.Namespace, settings: Settings, telling: Telling) -> int:
     from engine import UsageError
 
-    if args.print_config:
-        return _print_config(settings)
+    conflicts.check(settings, demo=bool(args.demo), urls=args.url)
+    _invite(settings, telling)
     specs = options.specs_of(settings, args.url)
     if settings.is_on("stream"):
         _check_output(force=settings.is_on("force"))
     front_end = _front_end(settings)
-    if args.demo:
-        shown = _on_screen if front_end is _app else front_end
-        return _until_signal(_demo(settings, shown))
-    if not specs and front_end is not _app:
+    if not specs and front_end is not _app and not args.demo:
         raise UsageError("no URL given; try hydra-tui --demo")
-    return _until_signal(front_end(settings, specs))
+    telling.begin(settings, args.url)
+    if args.demo:
+        unsaved: dict[FrontEnd, FrontEnd] = {_app: _on_screen, _plain: _headless}
+        shown = unsaved.get(front_end, front_end)
+        return _until_signal(_demo(settings, shown, telling))
+    return _until_signal(front_end(settings, specs, telling))
+
+
+def _invite(settings: Settings, telling: Telling) -> None:
+    """Tell who types a list that it is awaited, and how it ends."""
+    typed = sys.__stdin__ is not None and sys.stdin.isatty()
+    if settings.text("input") == "-" and typed and telling.is_text:
+        _say("a URL a line, then ctrl+d")
 
 
 def _print_config(settings: Settings) -> int:
     from hydratui.settings import printed
 
-    try:
-        print(*printed(settings), sep="\n", flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains
-        return READER_GONE
-    return 0
+    return options.show("\n".join(printed(settings)))
 
 
 def _check_output(*, force: bool) -> None:
@@ -93,14 +100,14 @@ def _check_output(*, force: bool) -> None:
         raise UsageError("standard output is a terminal; --force writes there anyway")
 
 
-FrontEnd = Callable[["Settings", "list[JobSpec]"], Coroutine[Any, Any, int]]
+FrontEnd = Callable[["Settings", "list[JobSpec]", Telling], Coroutine[Any, Any, int]]
 
 
 def _front_end(settings: Settings) -> FrontEnd:
     if settings.is_on("stream"):
         return _stream
     terminal = sys.__stderr__ is not None and sys.stderr.isatty()
-    plain = settings.is_on("no-ui") or settings.is_on("quiet")
+    plain = any(map(settings.is_on, ("no-ui", "quiet", "json")))
     if plain or not terminal or os.environ.get("TERM") == "dumb":
         return _plain
     return _app if _take_keyboard(settings) else _plain
@@ -116,7 +123,7 @@ def _take_keyboard(settings: Settings) -> bool:
     return sys.stdin.isatty()
 
 
-async def _demo(settings: Settings, front_end: FrontEnd) -> int:
+async def _demo(settings: Settings, front_end: FrontEnd, telling: Telling) -> int:
     from dataclasses import replace
     from pathlib import Path
     from tempfile import TemporaryDirectory
@@ -140,65 +147,89 @@ async def _demo(settings: Settings, front_end: FrontEnd) -> int:
                 )
                 for path, resource in files
             ]
-            return await front_end(settings, specs)
+            return await front_end(settings, specs, telling)
 
 
-async def _stream(settings: Settings, specs: list[JobSpec]) -> int:
+async def _stream(settings: Settings, specs: list[JobSpec], telling: Telling) -> int:
     from engine import Engine
-    from hydratui.plain import report
 
-    engine, quiet = Engine(settings.config), settings.is_on("quiet")
-    async with engine, report(engine, sys.stderr, quiet=quiet):
+    telling.remind(settings)
+    async with Engine(settings.config) as engine, telling.of(engine):
         await engine.pipe(specs, sys.stdout.fileno())
     return 0
 
 
-async def _plain(settings: Settings, specs: list[JobSpec]) -> int:
-    from engine import Engine
-    from hydratui.plain import report
+async def _plain(settings: Settings, specs: list[JobSpec], telling: Telling) -> int:
+    return await _headless(settings, specs, telling, _ledger(telling))
 
-    quiet = settings.is_on("quiet")
-    async with Engine(settings.config) as engine:
+
+def _ledger(telling: Telling) -> Ledger | None:
+    """What was completed here; nothing, where that cannot be known."""
+    from engine import LocalError, ledger_path, open_ledger
+
+    try:
+        return open_ledger(ledger_path())
+    except LocalError as error:
+        telling.warn(f"what is completed is not written down: {error}")
+        return None
+
+
+async def _headless(
+    settings: Settings,
+    specs: list[JobSpec],
+    telling: Telling,
+    ledger: Ledger | None = None,
+) -> int:
+    from engine import Engine
+
+    telling.remind(settings)
+    engine = Engine(settings.config, ledger=ledger)
+    async with engine, telling.of(engine):
         for spec in specs:
             engine.add(spec)
-        async with report(engine, sys.stderr, quiet=quiet):
-            return worst(await _outcomes(engine))
+        errors = await _errors(engine)
+    return worst([telling.fail(error) for error in errors])
 
 
-async def _outcomes(engine: Engine) -> list[int]:
+async def _errors(engine: Engine) -> list[HydraError]:
     """Of all jobs, and of those that a Metalink among them turned out to stand for."""
-    codes: dict[int, int] = {}
-    while left := {job.id for job in engine.snapshot().jobs} - codes.keys():
+    errors: dict[int, HydraError | None] = {}
+    while left := {job.id for job in engine.snapshot().jobs} - errors.keys():
         for job in sorted(left):
-            codes[job] = await _outcome(engine, job)
-    return list(codes.values())
+            errors[job] = await _error(engine, job)
+    return [error for error in errors.values() if error is not None]
 
 
-async def _outcome(engine: Engine, job: int) -> int:
+async def _error(engine: Engine, job: int) -> HydraError | None:
     from engine import HydraError
 
     try:
         await engine.wait(job)
     except HydraError as error:
-        return _complain(error)
-    return 0
+        return error
+    return None
 
 
-async def _app(settings: Settings, specs: list[JobSpec]) -> int:
+async def _app(settings: Settings, specs: list[JobSpec], telling: Telling) -> int:
     from engine import LocalError, QueueHeldError, default_path, open_store
 
     gc.disable()  # until the screen stands
+    store, notice = None, ""
     try:
         store = open_store(default_path())
+        notice = store.note
     except QueueHeldError:
         if not specs:
             raise  # an empty queue is not what was asked for
-        return await _on_screen(settings, specs, notice="private queue")
+        notice = "private queue"
     except LocalError as error:
         notice = f"queue not saved: {error}"
-        return await _on_screen(settings, specs, notice=notice)
-    own, specs = _taken_over(settings, specs)
-    return await _on_screen(own, specs, store, notice=store.note)
+    if store is not None:
+        settings, specs = _taken_over(settings, specs)
+    ledger = _ledger(telling)
+    return await _on_screen(
+        settings, specs, telling, store, ledger=ledger, notice=notice
+    )
 
 
 def _taken_over(
@@ -214,6 +245,9 @@ def _taken_over(
         own = config.headers
         specs = [replace(spec, headers=(*own, *spec.headers)) for spec in specs]
         settings = settings._replace(config=replace(config, headers=()))
+    if (user := config.user) and settings.sources["user"].layer is Layer.TYPED:
+        specs = [replace(spec, url=user.within(spec.url)) for spec in specs]
+        settings = settings._replace(config=replace(settings.config, user=None))
     if settings.sources["threads"].layer is Layer.TYPED:
         specs = [replace(spec, threads=config.threads) for spec in specs]
     return settings, specs
@@ -222,14 +256,18 @@ def _taken_over(
 async def _on_screen(
     settings: Settings,
     specs: list[JobSpec],
+    telling: Telling,
     store: Store | None = None,
     *,
+    ledger: Ledger | None = None,
     notice: str = "",
 ) -> int:
     from engine import Engine
     from hydratui.app import HydraApp
 
-    async with Engine(settings.config, store) as engine:
+    notice = notice or telling.problem
+    engine = Engine(settings.config, store, ledger=ledger)
+    async with engine, telling.of(engine, aloud=False):
         gc.freeze()  # a long queue is here for good, and takes long to look at
         app = HydraApp(engine, specs, settings=settings, notice=notice)
         await app.run_async(mouse=settings.is_on("mouse"))
@@ -266,26 +304,12 @@ def _until_signal(work: Coroutine[Any, Any, int]) -> int:
         return 128 + received[0]
 
 
-def _complain(error: BaseException) -> int:
-    """One line on standard error, without styles or control characters."""
+def _say(text: str) -> None:
+    """A line on standard error, without styles or control characters."""
     from hydratui.text import safe
 
-    error = _alone(error)
-    code = exit_code(error)
-    if code != READER_GONE:
-        about = getattr(error, "about", "")
-        kind = f"unexpected {type(error).__name__}" if code == BUG else ""
-        line = ": ".join(filter(None, ("hydra-tui", about, kind, str(error))))
-        with suppress(OSError):  # nobody is there to be told
-            print(safe(line), file=sys.stderr)
-    return code
-
-
-def _alone(error: BaseException) -> BaseException:
-    """The error itself, where a group has nothing else in it."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        [error] = error.exceptions
-    return error
+    with suppress(OSError):  # nobody is there to be told
+        print(safe(f"hydra-tui: {text}"), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ Toml = str | int | float | bool | list[str]
 AUTO, NONE = "auto", "none"
 _MASK = "***"
 _USERINFO = r"(?<=://)[^\s/@]+(?=@)"
+_PROXY_USERINFO = r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@"
 _QUERY_VALUE = r"(?<==)[^&#\s=][^&#\s]*(?=[&#\s]|$)"
 _INTEGER = r"[+-]?(?:0|[1-9]\d{0,17})"
 _DECIMAL = r"[+-]?\d{1,15}\.\d{1,15}"
@@ -29,6 +30,8 @@ class Kind:
     needed = "a string is needed"
     choices: Sequence[str] = ()
     """All there is to choose from; empty where anything may be written."""
+    proposed: Sequence[str] = ()
+    """What a shell may complete where there are no choices: words people often mean."""
     lenient = False
     """Whether an empty text is as good as the built-in one."""
 
@@ -159,25 +162,49 @@ class Switch(Kind):
         return str(raw).lower() if isinstance(raw, bool) else super().read(raw)
 
     def write(self, text: str) -> Toml:
-        return bool(self.parse(text))
+        return bool(Switch.parse(self, text))
 
 
-class Conflict(Kind):
+class Netrc(Switch):
+    """On or off: whether logins come from the file that many programs share."""
+
+    def parse(self, text: str) -> object:
+        """Where it is, if it is wanted: at $NETRC, or in the home directory."""
+        from pathlib import Path
+
+        from engine import check_netrc
+
+        if not super().parse(text):
+            return None
+        name = os.environ.get("NETRC") or "~/.netrc"
+        path = Path(os.path.expanduser(name))  # noqa: PTH111
+        check_netrc(path)
+        return path
+
+
+class Word(Kind):
+    """One of a few words."""
+
+    def __init__(self, *choices: str) -> None:
+        super().__init__(", ".join(choices))
+        self.choices = choices
+
+    def parse(self, text: str) -> object:
+        if text not in self.choices:
+            raise ValueError(f"it is one of {self.allowed}")
+        return text
+
+
+class Conflict(Word):
     """What to do with a name that is taken."""
 
-    choices = ("rename", "overwrite", "skip", "fail")
-
-    @property
-    def allowed(self) -> str:
-        return ", ".join(self.choices)
+    def __init__(self) -> None:
+        super().__init__("rename", "overwrite", "skip", "fail")
 
     def parse(self, text: str) -> object:
         from engine import OnConflict
 
-        try:
-            return OnConflict(text)
-        except ValueError:
-            raise ValueError(f"it is one of {self.allowed}") from None
+        return OnConflict(str(super().parse(text)))
 
 
 class Browser(Kind):
@@ -202,6 +229,12 @@ class Browser(Kind):
 
 class Algorithm(Kind):
     """A hash algorithm, by any of the names people use."""
+
+    proposed = (
+        *("md5", "sha1", "sha2", "sha224", "sha256", "sha384", "sha512"),
+        *("sha3", "sha3_224", "sha3_256", "sha3_384", "sha3_512"),
+        *("blake2", "blake2b", "blake2s"),
+    )
 
     def parse(self, text: str) -> object:
         from engine import algorithm_named
@@ -234,6 +267,47 @@ class File(Kind):
         if not readable:
             raise ValueError("it cannot be read")
         return Path(name)
+
+
+class CookieFile(File):
+    """A file of cookies; it is read more than once, which a pipe cannot be."""
+
+    def parse(self, text: str) -> object:
+        from pathlib import Path
+
+        from engine import check_cookies
+
+        path = super().parse(text)
+        assert isinstance(path, Path)
+        if path.is_fifo():
+            raise ValueError("it is a pipe, a file is needed")
+        check_cookies(path)
+        return path
+
+
+class Login(Kind):
+    """A user and a password, as `user:password`."""
+
+    def parse(self, text: str) -> object:
+        from engine import parse_login
+
+        return parse_login(text) if text else None
+
+    def masked(self, text: str) -> str:
+        user, colon, _ = text.partition(":")
+        return f"{user}:{_MASK}" if colon else text
+
+
+class Proxy(Kind):
+    """The URL of a proxy, `none`, or `auto`, which leaves it to the environment."""
+
+    lenient = True
+
+    def parse(self, text: str) -> object:
+        return {AUTO: None, NONE: ""}.get(text, text)
+
+    def masked(self, text: str) -> str:
+        return re.sub(_PROXY_USERINFO, rf"\1{_MASK}@", text)
 
 
 class Lines(Kind):

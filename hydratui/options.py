@@ -8,22 +8,19 @@ names the option, the value and what is allowed.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from hydratui import __version__
-from hydratui.exit_codes import USAGE
+from hydratui.exit_codes import READER_GONE, USAGE
 from hydratui.kinds import Lines, Switch
-from hydratui.settings import Settings, load
-from hydratui.table import BY_NAME, OPTIONS, Option
+from hydratui.settings import Layer, Settings, load
+from hydratui.table import BY_NAME, OPTIONS, RUN, TYPED, Option
 
 if TYPE_CHECKING:
     from engine import JobSpec, UsageError
-
-_WIDEST = 30
-"""Columns for the options in the help; their meaning stands behind them."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,85 +30,132 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"hydra-tui: {message}; see hydra-tui --help\n")
 
 
-class _Version(argparse.Action):
-    """Argparse's own loads what it takes to lay out help."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser._print_message(f"hydra-tui {__version__}\n", sys.stdout)
-        parser.exit()
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Argparse wants one for each option, and then a library to see how wide."""
+    return argparse.HelpFormatter(prog, width=80)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """What was typed, as text; exits with 2 where it makes no sense."""
     parser = _Parser(
         prog="hydra-tui",
-        description="Many connections to one file, in order, in bounded memory.",
         add_help=False,
         allow_abbrev=False,
-        formatter_class=lambda prog: argparse.HelpFormatter(
-            prog, max_help_position=_WIDEST
-        ),
+        formatter_class=_formatter,
     )
-    what = parser.add_argument_group("what")
-    what.add_argument("url", nargs="*", metavar="URL", help="one or many")
-    for group, options in groupby(OPTIONS, key=lambda option: option.group):
-        section = parser.add_argument_group(group.lower())
-        for option in options:
-            if option.typed:
-                _add(section, option)
-    _add_commands(parser)
+    parser.add_argument("url", nargs="*", metavar="URL")
+    for option in TYPED:
+        _add(parser, option)
     return parser.parse_args(argv)
 
 
-def _add(section: argparse._ArgumentGroup, option: Option) -> None:
+def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     names = [option.short, option.flag] if option.short else [option.flag]
-    if isinstance(option.kind, Switch):
-        section.add_argument(
-            *names, action="store_const", const="true", help=option.help
-        )
-        if option.off:
-            _add_opposite(section, option)
+    is_switch = isinstance(option.kind, Switch)
+    if option.name in _TEXTS:
+        nargs = 0 if is_switch else None
+        parser.add_argument(*names, action=_Print, nargs=nargs, metavar=option.metavar)
+    elif is_switch:
+        _add_switch(parser, option, names)
     else:
-        section.add_argument(
-            *names,
-            metavar=option.metavar,
-            action="append" if isinstance(option.kind, Lines) else "store",
-            help=_meaning(option),
+        action = "append" if isinstance(option.kind, Lines) else "store"
+        parser.add_argument(*names, action=action, metavar=option.metavar)
+
+
+def _add_switch(
+    parser: argparse.ArgumentParser, option: Option, names: list[str]
+) -> None:
+    parser.add_argument(*names, action="store_const", const="true")
+    if option.off:
+        parser.add_argument(
+            *(option.off, option.opposite),
+            dest=option.name,
+            action="store_const",
+            const="false",
         )
 
 
-def _add_opposite(section: argparse._ArgumentGroup, option: Option) -> None:
-    section.add_argument(
-        *(option.off, option.opposite),
-        dest=option.name,
-        action="store_const",
-        const="false",
-        help=f"do not {option.help}",
-    )
+# -- what is only printed --------------------------------------------------------
 
 
-def _meaning(option: Option) -> str:
-    allowed = f": {option.kind.allowed}" if option.kind.allowed else ""
-    default = f" ({option.default})" if option.default else ""
-    return (option.help + allowed + default).replace("%", "%%")
+class _Print(argparse.Action):
+    """Prints a text and ends, as soon as it is met: whatever else is typed."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _: argparse.Namespace,
+        values: object,
+        *__: object,
+    ) -> None:
+        word = values if isinstance(values, str) else ""
+        [option] = (option for option in RUN if option.name == self.dest)
+        if word:
+            try:
+                option.kind.parse(word)
+            except ValueError as error:
+                parser.error(f"{option.flag} {word}: {error}")
+        sys.exit(show(_TEXTS[option.name](word)))
 
 
-def _add_commands(parser: argparse.ArgumentParser) -> None:
-    """What is asked of one run, and cannot be set for all."""
-    add = parser.add_argument_group("this run").add_argument
-    add(
-        "--demo",
-        action="store_true",
-        help="download from an origin it starts itself, into a folder it removes",
-    )
-    add("--config", metavar="FILE", help="another config.toml, which must be there")
-    add(
-        "--print-config",
-        action="store_true",
-        help="print the settings, each with where it comes from",
-    )
-    add("-h", "--help", action="help", help="show this help")
-    add("-v", "--version", action=_Version, nargs=0, help="show the version")
+def show(text: str) -> int:
+    """Write a text to standard output; the exit code.
+
+    Raises LocalError where it cannot be written for another reason than that its
+    reader has gone.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _forget_output()
+        return READER_GONE
+    except OSError as error:
+        from engine import LocalError
+
+        _forget_output()
+        raise LocalError(f"standard output: {error.strerror}") from None
+    return 0
+
+
+def _forget_output() -> None:
+    """The interpreter tries once more at its end, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _completion(shell: str) -> str:
+    from hydratui.completion import script
+
+    return script(shell)
+
+
+def _manual(_: str) -> str:
+    from hydratui.manual import manual
+
+    return manual()
+
+
+def _help(_: str) -> str:
+    from shutil import get_terminal_size
+
+    from hydratui.manual import short_help
+
+    return short_help(get_terminal_size().columns)
+
+
+def _version(_: str) -> str:
+    return f"hydra-tui {__version__}"
+
+
+_TEXTS: dict[str, Callable[[str], str]] = {
+    "completion": _completion,
+    "man": _manual,
+    "help": _help,
+    "version": _version,
+}
+"""By option, what it prints."""
+
+
+# -- what was typed, as settings and as jobs -------------------------------------
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -148,14 +192,22 @@ def specs_of(settings: Settings, typed: Sequence[str]) -> list[JobSpec]:
             specs += specs_of_list(listed, output)
         except ValueError as error:
             raise settings.wrong("input", str(error)) from None
+    if listed and not specs:
+        raise settings.wrong("input", f"{listed}: no URL in it")
     for name in _FOR_ONE:
-        if len(specs) > 1 and settings.text(name):
-            place = settings.sources[name].place
-            raise _usage(f"{place} is for one URL, but there are {len(specs)}")
+        if settings.text(name):
+            _check_for_one(settings, name, len(specs))
     return [_with_typed(settings, spec) for spec in specs]
 
 
 _FOR_ONE = ("name", "checksum", "mirror")
+
+
+def _check_for_one(settings: Settings, name: str, count: int) -> None:
+    is_typed = settings.sources[name].layer is Layer.TYPED
+    if count > 1 or (is_typed and not count):
+        there = f"there are {count}" if count else "there is none"
+        raise _usage(f"{settings.place(name)} is for one URL, but {there}")
 
 
 def _with_typed(settings: Settings, spec: JobSpec) -> JobSpec:

@@ -1,21 +1,26 @@
 """Progress as lines of text on standard error, for people without a screen.
 
 One line per event, and one per second while something moves. On a terminal the
-moving line is written over itself.
+moving line is written over itself. Elsewhere it is somebody's log that is written
+to: after ten seconds such a line comes every ten.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from time import monotonic
 from typing import TextIO
 
-from engine import Engine, EngineSnapshot, Event, EventKind
+from engine import EngineSnapshot, Event, EventKind, JobState
+from hydratui.exit_codes import READER_GONE
+from hydratui.reporters import Failure, Reporter
 from hydratui.text import duration, eta, fit, percent, rate, safe, size
 
-INTERVAL = 1.0
-TOLD = frozenset(
+EAGER = 10
+"""Lines of progress that come every second."""
+SPARSE = 10
+"""Seconds between those that come after them."""
+_TOLD = frozenset(
     {
         EventKind.PROBED,
         EventKind.RESUMED,
@@ -23,60 +28,25 @@ TOLD = frozenset(
         EventKind.MIRROR,
         EventKind.CHANGED,
         EventKind.EXPIRED,
+        EventKind.PAUSED,
         EventKind.DONE,
     }
 )
-"""Failures are told by whoever knows the exit code."""
+_TOLD_OF_SEVERAL = _TOLD | {EventKind.FAILED}
+"""What fails alone is told once, at the end."""
 
 
-@asynccontextmanager
-async def report(engine: Engine, out: TextIO, *, quiet: bool) -> AsyncGenerator[None]:
-    """Write progress for as long as the context lasts; its errors stay as they are."""
-    if quiet:
-        yield
-        return
-    lines = _Lines(out)
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as group:
-        telling = [
-            group.create_task(_tell_events(engine, lines)),
-            group.create_task(_tell_progress(engine, lines)),
-        ]
-        await asyncio.sleep(0)
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  # the group would wrap it
-            failure = error
-        finally:
-            for task in telling:
-                task.cancel()
-            lines.end()
-    if failure is not None:
-        raise failure
-
-
-class _Lines:
-    """Lines that stay, and one that moves where the output is a terminal."""
+class Quiet(Reporter):
+    """Tells nothing but what went wrong."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._moves = out.isatty()
-        self._is_moving = False
 
-    def stay(self, text: str) -> None:
-        self._write(f"{self._over()}{safe(text)}\n")
-        self._is_moving = False
-
-    def move(self, text: str) -> None:
-        self._write(f"{self._over()}{safe(text)}" + ("" if self._moves else "\n"))
-        self._is_moving = self._moves
-
-    def end(self) -> None:
-        if self._is_moving:
-            self._write("\n")
-
-    def _over(self) -> str:
-        return "\r\x1b[K" if self._is_moving else ""
+    def fail(self, failure: Failure) -> None:
+        if failure.code == READER_GONE:
+            return
+        about = f"{failure.about}: " if failure.about else ""
+        self._write(safe(f"hydra-tui: {about}{failure.reason}") + "\n")
 
     def _write(self, text: str) -> None:
         with suppress(OSError):  # that nobody reads this is no reason to fail
@@ -84,20 +54,55 @@ class _Lines:
             self._out.flush()
 
 
-async def _tell_events(engine: Engine, lines: _Lines) -> None:
-    async for event in engine.events():
-        if event.kind in TOLD:
-            lines.stay(_sentence(event))
+class Plain(Quiet):
+    """Lines that stay, and one that moves where the output is a terminal."""
 
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(out)
+        self._began = monotonic()
+        self._moves = out.isatty()
+        self._is_moving = False
+        self._looks = 0
+        self._last = 0
+        """The highest number of a job that was heard of."""
 
-def _sentence(event: Event) -> str:
-    return f"{event.kind:>8}  {event.text}"
+    def hear(self, event: Event) -> None:
+        self._last = max(self._last, event.job)
+        several = self._last > 1
+        if event.kind in (_TOLD_OF_SEVERAL if several else _TOLD):
+            number = f"#{event.job} " if several else ""
+            self._stay(f"{event.kind:>8}  {number}{event.text}")
 
+    def look(self, snapshot: EngineSnapshot) -> None:
+        self._looks += 1
+        if self._moves or self._looks <= EAGER or self._looks % SPARSE == 0:
+            self._move(progress(snapshot))
 
-async def _tell_progress(engine: Engine, lines: _Lines) -> None:
-    while True:
-        await asyncio.sleep(INTERVAL)
-        lines.move(progress(engine.snapshot()))
+    def leave(self, snapshot: EngineSnapshot) -> None:
+        if self._is_moving:
+            self._write("\n")
+            self._is_moving = False
+        if snapshot.received:
+            self._stay(f"   total  {total(snapshot, monotonic() - self._began)}")
+
+    def warn(self, text: str) -> None:
+        self._stay(f" warning  {text}")
+
+    def fail(self, failure: Failure) -> None:
+        if failure.code != READER_GONE:
+            self._write("".join(f"{safe(one)}\n" for one in failure.trace.splitlines()))
+        super().fail(failure)
+
+    def _stay(self, text: str) -> None:
+        self._write(f"{self._over()}{safe(text)}\n")
+        self._is_moving = False
+
+    def _move(self, text: str) -> None:
+        self._write(f"{self._over()}{safe(text)}" + ("" if self._moves else "\n"))
+        self._is_moving = self._moves
+
+    def _over(self) -> str:
+        return "\r\x1b[K" if self._is_moving else ""
 
 
 def progress(snapshot: EngineSnapshot) -> str:
@@ -105,11 +110,20 @@ def progress(snapshot: EngineSnapshot) -> str:
     live = [job for job in snapshot.jobs if job.state.is_live]
     over = sum(job.state.is_final for job in snapshot.jobs)
     sizes = [job.size for job in live]
-    total = None if None in sizes else sum(filter(None, sizes))
+    whole = None if None in sizes else sum(filter(None, sizes))
     done = sum(job.done for job in live)
-    left = duration(eta(done, total, snapshot.rate))
+    left = duration(eta(done, whole, snapshot.rate))
     name = live[0].name if len(live) == 1 else f"{over} of {len(snapshot.jobs)} files"
     return (
-        f"{percent(done, total):>7}%  {fit(size(done), 9, right=True)} of {size(total)}  "
+        f"{percent(done, whole):>7}%  {fit(size(done), 9, right=True)} of {size(whole)}  "
         f"{rate(snapshot.rate)}  {snapshot.flying} lanes  eta {left}  {name}"
     )
+
+
+def total(snapshot: EngineSnapshot, seconds: float) -> str:
+    """What a run has come to: files, if there were several, bytes, time, mean rate."""
+    done = sum(job.state is JobState.DONE for job in snapshot.jobs)
+    count = len(snapshot.jobs)
+    files = f"{done} of {count} files, " if count > 1 else ""
+    mean = rate(snapshot.received / max(seconds, 0.001))
+    return f"{files}{size(snapshot.received)} in {duration(seconds)}, {mean}"

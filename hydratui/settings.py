@@ -78,13 +78,17 @@ class Settings(NamedTuple):
         """The value of an option that is a switch."""
         return bool(BY_NAME[name].kind.parse(self.text(name)))
 
-    def wrong(self, name: str, reason: str) -> UsageError:
-        """What to raise about the value of an option, or of a key binding."""
+    def place(self, name: str) -> str:
+        """Where the value of an option, or a key binding, is to be found."""
         source = self.sources.get(name)
         if source is None:
-            return _usage(f"{self.path}: {name}: {reason}")
+            return f"{self.path}: {name}"
         key = f": {name}" if source.layer is Layer.FILE else ""
-        return _usage(f"{source.place}{key}: {reason}")
+        return f"{source.place}{key}"
+
+    def wrong(self, name: str, reason: str) -> UsageError:
+        """What to raise about the value of an option, or of a key binding."""
+        return _usage(f"{self.place(name)}: {reason}")
 
     def again(self) -> Settings:
         """The settings as they are with what the file says now."""

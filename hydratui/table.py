@@ -19,16 +19,21 @@ from hydratui.kinds import (
     Algorithm,
     Browser,
     Conflict,
+    CookieFile,
     Count,
     File,
     Folder,
     Headers,
     Kind,
     Links,
+    Login,
+    Netrc,
+    Proxy,
     Rate,
     Seconds,
     Size,
     Switch,
+    Word,
 )
 
 PREFIX = "HYDRA_TUI_"
@@ -229,6 +234,43 @@ _NETWORK = (
         field="headers",
     ),
     Option(
+        "user",
+        Login("user:password"),
+        "who to be at the server of each URL, and at no other",
+        label="User",
+        metavar="U:P",
+        short="-u",
+        field="user",
+    ),
+    Option(
+        "netrc",
+        Netrc(),
+        "take logins from $NETRC or ~/.netrc, by host",
+        label="Use netrc",
+        default="false",
+        field="netrc",
+    ),
+    Option(
+        "cookies",
+        CookieFile(),
+        "cookies to begin with, in Netscape's format; more are taken from answers",
+        label="Cookies",
+        metavar="FILE",
+        field="cookies",
+    ),
+    Option(
+        "proxy",
+        Proxy(
+            "URL of an http, https, socks4, socks4a, socks5h or socks5 proxy, or none, or auto"
+        ),
+        "the way to all servers; auto: as http_proxy, https_proxy, all_proxy and no_proxy say",
+        label="Proxy",
+        metavar="URL",
+        short="-x",
+        default="auto",
+        field="proxy",
+    ),
+    Option(
         "cacert",
         File(),
         "certificates to trust instead of the system's",
@@ -321,6 +363,13 @@ _VERIFY = (
 
 _DISPLAY = (
     Option(
+        "dry-run",
+        Switch(),
+        "ask only: size, digest, room and plan on standard output",
+        short="-dr",
+        default="false",
+    ),
+    Option(
         "no-ui",
         Switch(),
         "plain text on standard error",
@@ -330,11 +379,24 @@ _DISPLAY = (
     Option(
         "quiet",
         Switch(),
-        "nothing on standard error but errors",
+        "nothing on standard error but the final error",
         short="-q",
         default="false",
     ),
-    Option("debug", Switch(), "tracebacks", short="-d", default="false"),
+    Option(
+        "json",
+        Switch(),
+        "JSON Lines on standard error instead of text",
+        short="-j",
+        default="false",
+    ),
+    Option(
+        "debug",
+        Switch(),
+        "tracebacks, and what curl says into the log file",
+        short="-d",
+        default="false",
+    ),
     Option(
         "theme",
         Kind(),
@@ -368,3 +430,27 @@ OPTIONS = (
     *_in("Display", _DISPLAY),
 )
 BY_NAME = {option.name: option for option in OPTIONS}
+
+_RUN = (
+    Option(
+        "demo", Switch(), "download from an origin of its own, into a folder it removes"
+    ),
+    Option(
+        "config", Kind(), "another config.toml, which must be there", metavar="FILE"
+    ),
+    Option("print-config", Switch(), "print all settings, and where each comes from"),
+    Option(
+        "completion",
+        Word("bash", "zsh", "fish"),
+        "print what completes options in a shell",
+        metavar="SHELL",
+    ),
+    Option("man", Switch(), "print the manual, for man -l -"),
+    Option("help", Switch(), "show this help", short="-h"),
+    Option("version", Switch(), "show the version", short="-v"),
+)
+RUN = tuple(_in("This run", _RUN))
+"""What is asked of one run, and cannot be set for all."""
+
+TYPED = (*(option for option in OPTIONS if option.typed), *RUN)
+"""All that may be typed."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.support import nginx as server
+from tests.support import nginx as server, packages
 from tests.support.nginx import NginxServer
+from tests.support.packages import Built, Environment
 from tests.support.payload import SIZES, Payload
 
 settings.register_profile("ci", derandomize=True, max_examples=200, deadline=None)
@@ -41,3 +42,19 @@ def nginx(payload: Payload) -> Iterator[NginxServer]:
         pytest.skip(server.SKIP_REASON)
     with NginxServer(payload.directory) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """What is handed to people, built once from a copy of the project."""
+    if reason := packages.unreachable():
+        pytest.skip(reason)
+    project = packages.copied(tmp_path_factory.mktemp("sources"))
+    return packages.built(project, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with nothing but the wheel and what it needs."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    return packages.environment(folder, built.wheel)

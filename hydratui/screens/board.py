@@ -44,6 +44,8 @@ class Circumstances:
     """Whether frames are left out to leave the loop to the network."""
     notice: str = ""
     """A word about the queue: that it is private, that it is finishing."""
+    insecure: bool = False
+    """Whether any server is trusted."""
 
 
 class TooSmall(LineWidget[str]):
@@ -157,7 +159,13 @@ class Board(Screen[None]):
     def _told(self, frame: Frame) -> Status:
         now = self._circumstances
         notice = "FROZEN" if self._is_frozen else now.notice
-        return Status(frame, slowed=now.slowed, free=now.free, notice=notice)
+        return Status(
+            frame,
+            slowed=now.slowed,
+            free=now.free,
+            notice=notice,
+            insecure=now.insecure,
+        )
 
     def _paint(self, changed: set[Widget]) -> None:
         """Paint now: left alone, Textual comes to it some six turns of the loop later.

@@ -34,6 +34,8 @@ class Status:
     """Bytes that are free where files go."""
     notice: str = ""
     """A word that must not be overlooked: FROZEN, private queue."""
+    insecure: bool = False
+    """Whether any server is trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def _parts(status: Status) -> list[Part]:
     lanes = "lane" if snapshot.flying == 1 else "lanes"
     return [
         Part(0, (*brand, *slow, *speed)),
+        Part(0, (("insecure", "bad strong"),) if status.insecure else ()),
         Part(1, _notice(status)),
         Part(4, ((graph, "graph"),)),
         Part(3 if snapshot.limit is None else 1, limit),

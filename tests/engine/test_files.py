@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from engine import journal
+from engine.already import Wanted
 from engine.disk import PATIENT_THREADS, Disk
 from engine.errors import LocalError
 from engine.files import SMALL_FILE, FileSink
@@ -111,7 +112,7 @@ async def making(tmp_path: Path, disk: Disk) -> AsyncIterator[Making]:
 async def begin(sink: FileSink, size: int | None, name: str = "file.bin") -> FileSink:
     """Open it, which this test takes for granted."""
     remote = replace(REMOTE, size=size)
-    assert await sink.open(name, remote, MODIFIED, None) == ""
+    assert await sink.open(name, Wanted(remote=remote, modified=MODIFIED)) == ""
     return sink
 
 
@@ -653,7 +654,8 @@ async def verdict_of(
     modified: float | None = MODIFIED,
 ) -> str:
     remote = replace(REMOTE, size=size)
-    return await making().open("file.bin", remote, modified, digest)
+    wanted = Wanted(remote=remote, modified=modified, digest=digest)
+    return await making().open("file.bin", wanted)
 
 
 async def test_a_file_of_that_size_and_time_is_here(making: Making) -> None:
@@ -722,12 +724,12 @@ async def test_a_link_to_the_file_is_not_the_file(
 async def test_a_name_that_is_taken_may_end_it(making: Making) -> None:
     """Whoever wants to skip is told, and nothing is made."""
     put(making, b"other")
-    remote = replace(REMOTE, size=len(LARGE))
+    wanted = Wanted(remote=replace(REMOTE, size=len(LARGE)), modified=MODIFIED)
     sink = making(OnConflict.SKIP)
-    verdict = await sink.open("file.bin", remote, MODIFIED, None)
+    verdict = await sink.open("file.bin", wanted)
     assert verdict == "skipped, the name is taken"
     with pytest.raises(LocalError, match="--on-conflict is fail"):
-        await making(OnConflict.FAIL).open("file.bin", remote, MODIFIED, None)
+        await making(OnConflict.FAIL).open("file.bin", wanted)
     assert making.content() == {"file.bin": b"other"}
 
 

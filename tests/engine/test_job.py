@@ -31,7 +31,7 @@ from engine.job import Job
 from engine.journal import Link
 from engine.life import MOVES
 from engine.limiter import Limiter
-from engine.model import Digest, EventKind, JobId, JobSpec, JobState, Promise
+from engine.model import Digest, EventKind, Field, JobId, JobSpec, JobState, Promise
 from engine.places import Places
 from engine.sinks import StreamSink
 from engine.source import Source
@@ -61,6 +61,8 @@ class World:
     pool: ThreadPoolExecutor
     places: Places = field(default_factory=Places)
     told: list[tuple[EventKind, str]] = field(default_factory=list)
+    fields: list[dict[str, Field]] = field(default_factory=list)
+    """What programs are told of each."""
     windows: dict[str, Window] = field(default_factory=dict)
     received: int = 0
     admitted: int = 0
@@ -123,8 +125,9 @@ class World:
     def window(self, host: str) -> Window:
         return self.windows.setdefault(host, Window(host, monotonic()))
 
-    def emit(self, _job: JobId, kind: EventKind, text: str) -> None:
+    def emit(self, _job: JobId, kind: EventKind, text: str, /, **fields: Field) -> None:
         self.told.append((kind, text))
+        self.fields.append(fields)
 
     def count(self, size: int) -> None:
         self.received += size

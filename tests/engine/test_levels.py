@@ -44,6 +44,7 @@ from engine.transfer import Transfer
 from engine.transport import Headers, Response, Transport
 from engine.verify import Verifier
 from engine.window import Seat, Window
+from tests.support.listener import Listener
 
 URL = "https://user:pw@example.org/data/file.bin?token=secret"
 FOLDER = Path("nowhere")
@@ -66,7 +67,7 @@ class Flight:
     """A transfer as it is seen: its lanes, and what a look at it finds."""
 
     def __init__(self, *segments: Segment) -> None:
-        self.mirrors = Mirrors(_home(), (), print)
+        self.mirrors = Mirrors(_home(), (), Listener())
         first = self.mirrors.first
         self.lanes = {one.lane: Lane(one, first, 0.0) for one in segments}
         self.segments = segments
@@ -106,7 +107,7 @@ def job(
         limiter=limiter,
         window_of=lambda host: Window(host, 0.0),
         make_delivery=lambda _: to(stream, verifier),
-        emit=lambda *_: None,
+        emit=lambda *_, **__: None,
         count=lambda _: None,
         on_received=lambda: None,
     )

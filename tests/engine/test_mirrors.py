@@ -16,6 +16,7 @@ from engine.source import Source
 from engine.testing import Content, Origin, Resource, Stall
 from engine.transport import Transport
 from engine.window import FIRST_SIZE, Seat, Window
+from tests.support.listener import Listener
 
 SIZE = 1000
 NOW = 0.0
@@ -40,8 +41,8 @@ class Sources:
     """Some of them by their names, the first one first, and what people are told."""
 
     def __init__(self, *made: Mirror) -> None:
-        self.told: list[str] = []
-        self.all = Mirrors(made[0], made[1:], self.told.append)
+        self.told = Listener()
+        self.all = Mirrors(made[0], made[1:], self.told)
 
     def best(self, gap: ByteRange | None = None) -> str:
         found = self.all.best(gap, NOW)

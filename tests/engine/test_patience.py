@@ -15,6 +15,7 @@ from engine.errors import (
 )
 from engine.patience import GIVE_UP_AFTER, UNREACHABLE_FOR, Patience
 from engine.window import Window
+from tests.support.listener import Listener
 
 BORN = 1000.0
 
@@ -44,7 +45,7 @@ def window() -> Window:
 
 
 def patience(typed: float | None = None) -> Patience:
-    return Patience(typed, lambda _: None)
+    return Patience(typed, Listener())
 
 
 def test_a_fault_costs_a_nap(clock: Clock, window: Window) -> None:
@@ -56,11 +57,14 @@ def test_a_fault_costs_a_nap(clock: Clock, window: Window) -> None:
 
 def test_the_nap_is_told(clock: Clock, window: Window) -> None:
     """People read what happened and when it goes on."""
-    told: list[str] = []
-    Patience(None, told.append).charge(
-        Fault("HTTP 503", retry_after=7.0), window, reached=True
+    told = Listener()
+    Patience(None, told).charge(
+        Fault("HTTP 503", status=503, retry_after=7.0), window, reached=True
     )
     assert told == ["HTTP 503, again in 7.0 s"]
+    assert told.fields == [
+        {"host": "example.org", "reason": "HTTP 503", "status": 503, "wait": 7.0}
+    ]
 
 
 @pytest.mark.parametrize(

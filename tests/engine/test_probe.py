@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import monotonic
 from typing import NamedTuple, cast
 
@@ -17,6 +17,7 @@ from engine.ranges import ByteRange
 from engine.source import Source
 from engine.transport import Headers
 from engine.window import Window
+from tests.support.listener import Listener
 
 FIRST = ByteRange(0, 10)
 URL = "https://example.org/data/file.bin"
@@ -88,11 +89,11 @@ async def ask(
     window: Window,
     give_up_after: float = 60.0,
     *,
-    told: Callable[[str], None] = lambda _: None,
+    told: Listener | None = None,
     first: ByteRange = FIRST,
     known: RemoteFile | None = None,
 ) -> tuple[RemoteFile, Answer]:
-    patience = Patience(give_up_after, told)
+    patience = Patience(give_up_after, Listener() if told is None else told)
     remote, response = await probe(
         cast(Source, server), first, patience, lambda: window, known
     )
@@ -297,7 +298,7 @@ async def test_what_may_be_the_file_is_told_too(window: Window) -> None:
 @pytest.mark.parametrize("status", [200, 206])
 async def test_a_web_page_is_asked_again(window: Window, status: int) -> None:
     """A captive portal is a fault: the file that is known is asked for again."""
-    told: list[str] = []
+    told = Listener()
     server = Server(
         answer(status, "https://portal.example/", Content_Type="text/html"),
         answer(200, "https://portal.example/", Content_Type="text/html"),
@@ -305,7 +306,7 @@ async def test_a_web_page_is_asked_again(window: Window, status: int) -> None:
     )
     if status == 200:
         server._script.pop(1)
-    remote, _ = await ask(server, window, told=told.append, first=GAP, known=KNOWN)
+    remote, _ = await ask(server, window, told=told, first=GAP, known=KNOWN)
     assert remote.etag == '"v1"'
     assert told == ["a web page came instead of the file, again in 0.0 s"]
     assert server.url == URL
@@ -324,9 +325,9 @@ async def test_a_web_page_may_be_what_is_wanted(window: Window) -> None:
 
 async def test_a_fault_is_asked_again(window: Window) -> None:
     """What may pass is asked again, and people are told."""
-    told: list[str] = []
+    told = Listener()
     server = Server(Fault("reset"), Fault("HTTP 500", status=500), WHOLE)
-    remote, _ = await ask(server, window, told=told.append)
+    remote, _ = await ask(server, window, told=told)
     assert remote.size == 100
     assert server.asked == [FIRST] * 3
     assert told == ["reset, again in 0.0 s", "HTTP 500, again in 0.0 s"]
@@ -395,7 +396,7 @@ async def test_each_question_counts_where_it_goes(window: Window) -> None:
     await probe(
         cast(Source, server),
         FIRST,
-        Patience(60.0, lambda _: None),
+        Patience(60.0, Listener()),
         lambda: windows.pop(0),
     )
     assert (window.size, other.size) == (MANY // 2, MANY)

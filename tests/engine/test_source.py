@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from engine.credentials import credentials_of
 from engine.errors import (
     Denied,
     ExpiredError,
@@ -95,7 +96,7 @@ def response(status: int = 206, /, **fields: str) -> Response:
 
 
 def source(web: Web, url: str = URL, *headers: Header) -> Source:
-    return Source(cast(Transport, web), Limiter(), url, headers)
+    return Source(cast(Transport, web), Limiter(), url, credentials_of(url, headers))
 
 
 def same(found: object, answer: object) -> bool:

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from engine.credentials import credentials_of
 from engine.limiter import Limiter
 from engine.source import Source
 from engine.trail import MOST_MIRRORS, Trail
@@ -104,9 +105,11 @@ def test_what_is_private_is_not_taken_along() -> None:
     private = Trail(
         URL,
         URL,
-        lambda url: Source(cast(Transport, None), limiter, url, headers),
+        lambda url: Source(
+            cast(Transport, None), limiter, url, credentials_of(url, headers)
+        ),
         None,
         (ONE,),
     )
     assert private.fall_back(0)
-    assert private.source._private == ()
+    assert not private.source.is_home(private.source.url)

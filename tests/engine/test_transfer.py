@@ -23,7 +23,7 @@ from engine.errors import (
 )
 from engine.limiter import Limiter
 from engine.mirrors import Mirror, Mirrors
-from engine.model import Block, LaneState, RemoteFile
+from engine.model import Block, LaneState, RemoteFile, Tell
 from engine.patience import Patience
 from engine.plan import OPEN_END, Plan, Segment
 from engine.ranges import ByteRange, RangeSet
@@ -51,6 +51,7 @@ from engine.transfer import DENIALS, FORGETFUL, OUTAGE, SLOW, Transfer
 from engine.transport import Response, Transport
 from engine.window import Seat, Window
 from tests.integration.support import until
+from tests.support.listener import Listener
 
 KIB, MIB = 1 << 10, 1 << 20
 STEP = 256 * KIB
@@ -127,7 +128,7 @@ class Watched(Plan):
 class Watchful(Patience):
     """A patience that remembers what it took for progress."""
 
-    def __init__(self, typed: float | None, on_retry: Callable[[str], None]) -> None:
+    def __init__(self, typed: float | None, on_retry: Tell) -> None:
         super().__init__(typed, on_retry)
         self.progress = 0
 
@@ -213,12 +214,12 @@ def made(
         window = Window(source.host, monotonic())
     shared = window
     mirrors = Mirrors(
-        Mirror(source, Seat(lambda _: shared, threads), file), (), lambda _: None
+        Mirror(source, Seat(lambda _: shared, threads), file), (), Listener()
     )
     mirrors.begin()
-    faults: list[str] = []
+    faults = Listener()
     received: list[int] = []
-    patience = (Drowsy if drowsy else Watchful)(give_up_after, faults.append)
+    patience = (Drowsy if drowsy else Watchful)(give_up_after, faults)
     transfer = Transfer(
         mirrors=mirrors,
         plan=plan,

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from engine.already import Wanted
 from engine.disk import Disk
 from engine.errors import BadPieces, IntegrityError, LocalError
 from engine.files import FileSink
@@ -179,7 +180,7 @@ def disk() -> Iterator[Disk]:
 @pytest.fixture
 async def download(tmp_path: Path, disk: Disk) -> AsyncIterator[Download]:
     sink = FileSink(tmp_path, Link.of(URL), Places(), disk)
-    assert await sink.open("file", REMOTE, None, None) == ""
+    assert await sink.open("file", Wanted(remote=REMOTE)) == ""
     yield Download(sink)
     await sink.close()
 
@@ -1096,7 +1097,7 @@ async def adventure(
     """Its verdict, and what is in the file."""
     disk = Disk()
     sink = FileSink(directory, Link.of(URL), Places(), disk)
-    await sink.open("file", REMOTE, None, None)
+    await sink.open("file", Wanted(remote=REMOTE))
     with ThreadPoolExecutor(2) as pool:
         verifier = Verifier(pool, early, PIECES)
         verdict = await Adventure(sink, verifier).live(arrivals, late)
