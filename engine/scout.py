@@ -18,7 +18,7 @@ from engine.already import Wanted
 from engine.commons import Commons
 from engine.config import Config
 from engine.delivery import modified
-from engine.errors import Fault
+from engine.errors import Fault, HydraError
 from engine.journal import Link
 from engine.ledger import Ledger
 from engine.limiter import Limiter
@@ -79,6 +79,13 @@ class Scout:
             raise fault.in_the_end() from fault
 
     async def _ask(self, source: Source, spec: JobSpec) -> _Seen:
+        try:
+            return await self._seen(source, spec)
+        except HydraError as error:
+            error.about = mask(spec.url)
+            raise
+
+    async def _seen(self, source: Source, spec: JobSpec) -> _Seen:
         seat = Seat(self._commons.window_of, spec.threads or self._config.threads)
         patience = Patience(self._config.give_up_after, _say_nothing)
         first = ByteRange(0, SAMPLE)

@@ -469,8 +469,9 @@ def _listen(curl: Curl, trace: Callable[[str], None], number: int) -> None:
 
     def said(kind: int, data: bytes) -> None:
         if (sign := _SIGNS.get(kind)) is not None:
-            for line in scrubbed(_text(data)).splitlines():
-                trace(f"[{number}] {sign} {line}")
+            for line in scrubbed(_text(data)).split("\n"):
+                if line.strip():
+                    trace(f"[{number}] {sign} {line.strip()}")
 
     curl.setopt(CurlOpt.VERBOSE, 1)
     curl.setopt(CurlOpt.DEBUGFUNCTION, said)

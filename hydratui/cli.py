@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hydratui import conflicts, options
-from hydratui.exit_codes import worst
+from hydratui.exit_codes import READER_GONE, worst
 from hydratui.telling import Telling
 
 if TYPE_CHECKING:
@@ -65,12 +65,13 @@ def _run(args: argparse.Namespace, settings: Settings, telling: Telling) -> int:
     conflicts.check(settings, demo=bool(args.demo), urls=args.url)
     _invite(settings, telling)
     specs = options.specs_of(settings, args.url)
-    if settings.is_on("stream"):
-        _check_output(force=settings.is_on("force"))
     front_end = _front_end(settings)
+    if front_end is _stream:
+        _check_output(force=settings.is_on("force"))
     if not specs and front_end is not _app and not args.demo:
         raise UsageError("no URL given; try hydra-tui --demo")
-    telling.begin(settings, args.url)
+    if front_end is not _dry_run:
+        telling.begin(settings, args.url)
     if args.demo:
         unsaved: dict[FrontEnd, FrontEnd] = {_app: _on_screen, _plain: _headless}
         shown = unsaved.get(front_end, front_end)
@@ -104,6 +105,8 @@ FrontEnd = Callable[["Settings", "list[JobSpec]", Telling], Coroutine[Any, Any, 
 
 
 def _front_end(settings: Settings) -> FrontEnd:
+    if settings.is_on("dry-run"):
+        return _dry_run
     if settings.is_on("stream"):
         return _stream
     terminal = sys.__stderr__ is not None and sys.stderr.isatty()
@@ -157,6 +160,27 @@ async def _stream(settings: Settings, specs: list[JobSpec], telling: Telling) ->
     async with Engine(settings.config) as engine, telling.of(engine):
         await engine.pipe(specs, sys.stdout.fileno())
     return 0
+
+
+async def _dry_run(settings: Settings, specs: list[JobSpec], telling: Telling) -> int:
+    from engine import Engine, HydraError
+    from hydratui.dry_run import Looked, look_at_all, written
+
+    as_json = settings.is_on("json")
+    codes: list[int] = []
+
+    def tell(found: Looked) -> bool:
+        if isinstance(found, HydraError):
+            codes.append(telling.fail(found))
+        else:
+            shown = (written(one, as_json=as_json) for one in found)
+            codes.extend(map(options.show, shown))
+        return READER_GONE not in codes
+
+    telling.remind(settings)
+    async with Engine(settings.config, ledger=_ledger(telling)) as engine:
+        await look_at_all(engine, specs, tell, to_disk=not settings.is_on("stream"))
+    return worst(codes)
 
 
 async def _plain(settings: Settings, specs: list[JobSpec], telling: Telling) -> int:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TextIO
 
 from engine import Engine, HydraError, JobSpec, Prospect
 from hydratui.text import safe, size
@@ -21,10 +20,17 @@ _LABEL = 11
 Looked = list[Prospect] | HydraError
 
 
-async def looks(
-    engine: Engine, specs: Sequence[JobSpec], *, to_disk: bool
-) -> AsyncGenerator[Looked]:
-    """What each of them would be, in their order, or why it would be nothing."""
+async def look_at_all(
+    engine: Engine,
+    specs: Sequence[JobSpec],
+    tell: Callable[[Looked], bool],
+    *,
+    to_disk: bool,
+) -> None:
+    """Tell, in their order, what each would be, or why it would be nothing.
+
+    `tell` says whether anybody wants to know more.
+    """
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def look(spec: JobSpec) -> Looked:
@@ -37,14 +43,15 @@ async def looks(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(look(spec)) for spec in specs]
         for task in tasks:
-            yield await task
+            if not tell(await task):
+                break
+        for task in tasks:
+            task.cancel()
 
 
-def write(out: TextIO, prospect: Prospect, *, as_json: bool) -> None:
-    """One file's block, or line. Raises BrokenPipeError where nobody reads on."""
-    lines = (as_line(prospect),) if as_json else as_block(prospect)
-    out.writelines(f"{line}\n" for line in lines)
-    out.flush()
+def written(prospect: Prospect, *, as_json: bool) -> str:
+    """One file's block of lines, or its line."""
+    return as_line(prospect) if as_json else "\n".join(as_block(prospect))
 
 
 def as_line(prospect: Prospect) -> str:

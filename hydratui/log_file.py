@@ -42,7 +42,8 @@ class LogFile(Reporter):
 
     def __init__(self, folder: Path, *, longest: int = LONGEST) -> None:
         """Begin a file of its own. Raises LocalError."""
-        self.path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}.log"
+        self.path = folder / name
         self._longest = longest
         self._lines: list[str] = []
         self._size = 0
