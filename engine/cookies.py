@@ -107,8 +107,8 @@ def _read(text: str, path: Path) -> Iterator[Cookie]:
             yield _cookie(plain)
         except (ValueError, KeyError):
             raise UsageError(
-                f"{path}, line {number}: not a cookie file: domain, TRUE or FALSE, path,"
-                " TRUE or FALSE, expiry, name and value are needed, between tabs"
+                f"{path}: line {number} is not in Netscape's format: domain, TRUE or"
+                " FALSE, path, TRUE or FALSE, expiry, name and value, between tabs"
             ) from None
 
 
@@ -120,7 +120,7 @@ def _cookie(line: str) -> Cookie:
         raise ValueError
     is_domain = _FLAGS[with_subdomains.upper()]
     host = _full(host.lower().strip("."))
-    expires = int(float(expiry)) or None
+    expires = int(expiry.partition(".")[0]) or None
     return Cookie(
         version=0,
         name=name or value,

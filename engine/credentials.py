@@ -38,6 +38,7 @@ class Login:
 
     @property
     def header(self) -> Header:
+        """What a request carries of it (RFC 7617)."""
         pair = f"{self.user}:{self.password}".encode(errors="surrogateescape")
         return "Authorization", f"Basic {b64encode(pair).decode()}"
 
@@ -205,6 +206,6 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 
 def _malformed(path: Path, number: int) -> UsageError:
     return UsageError(
-        f"{path}, line {number}: not a netrc: machine, default, login, password and"
+        f"{path}: line {number} is no netrc's: machine, default, login, password and"
         " account are what it may say"
     )

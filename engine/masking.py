@@ -23,6 +23,8 @@ _PLAIN = re.compile(
 """Most URLs need no closer look, and thousands are looked at."""
 _VALUE = re.compile(r"=[^&]+")
 _USERINFO = re.compile(r"(://)[^/?#\s]*@")
+_BARE_USERINFO = re.compile(r"\b[\w.%+-]+:[^\s/'\"]+@")
+"""Of a proxy without a scheme, as curl repeats it."""
 _QUERY = re.compile(r"\?[^\s\"<>]+")
 _CREDENTIALS = re.compile(
     r"\b(Basic|Bearer|Digest|Negotiate|NTLM) +(?!with )[^\s'\"]+", re.IGNORECASE
@@ -57,7 +59,7 @@ def shown(name: str, value: str) -> str:
 
 def scrubbed(text: str) -> str:
     """Text of any kind without what may be a secret: a traceback, what curl says."""
-    text = _USERINFO.sub(r"\1", text)
+    text = _BARE_USERINFO.sub("", _USERINFO.sub(r"\1", text))
     text = _QUERY.sub(f"?{MASKED}", text)
     text = _CREDENTIALS.sub(rf"\1 {MASKED}", text)
     text = _USER.sub(rf"\1'{MASKED}'", text)

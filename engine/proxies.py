@@ -71,7 +71,7 @@ class Failure:
 
 def check_proxy(url: str) -> None:
     """Refuse what is no proxy's URL; one without a scheme speaks HTTP."""
-    shown = _SECRET.sub(r"\1***@", url)
+    shown = _SECRET.sub(r"\1", url)
     if not _is_proxy(url):
         raise UsageError(
             f"--proxy: {shown!r} is not allowed; SCHEME://HOST:PORT, "
@@ -138,5 +138,5 @@ def _socks(proxy: Proxy, answer: int) -> HydraError:
         return RefusedError(f"{proxy} {what} user and password")
     if answer == _FORBIDDEN:
         return RefusedError(f"{proxy} does not allow this host")
-    why = _SAID.get(answer, "it opens no connection")
+    why = _SAID.get(answer, "it opens no connection to the host")
     return Fault(f"{proxy}: {why}", unreachable=True)

@@ -8,10 +8,18 @@ leaves nothing behind.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing
+from types import AsyncGeneratorType
 
-from engine.errors import HydraError
+from engine.errors import HydraError, ReaderGoneError
 from engine.job import Job
 from engine.model import JobSpec
 from engine.sinks import FdWriter, StreamSink
@@ -46,28 +54,41 @@ class Streams:
         async with aclosing(self.jobs(specs)) as jobs:
             async for job in jobs:
                 blocks = _joined(job)
+                assert isinstance(blocks, AsyncGeneratorType)
                 try:
                     yield job.name, blocks
                 finally:
                     if not blocks.ag_running:  # or its reader is told of the end
                         await blocks.aclose()
 
-    async def write(self, specs: Iterable[JobSpec], fd: int) -> None:
-        """To a descriptor. Raises ReaderGoneError when the reader has closed its end."""
+    async def write(self, specs: Sequence[JobSpec], fd: int) -> None:
+        """To a descriptor. Raises ReaderGoneError when the reader has closed its end.
+
+        A reader that needs no last bytes, as `tar` does not, may close it when all of
+        them are here: only a byte that cannot be written tells of it then.
+        """
         writer = FdWriter(fd)
+        given: list[Job] = []
+
+        def is_all_here() -> bool:
+            return len(given) == len(specs) and all(j.here == j.size for j in given)
+
         try:
             async with asyncio.TaskGroup() as group:
-                watching = group.create_task(writer.watch())
-                await self._write(specs, writer)
+                watching = group.create_task(_watch(writer, is_all_here))
+                await self._write(specs, writer, given)
                 watching.cancel()
         except* HydraError as errors:
             raise errors.exceptions[0] from None
         finally:
             writer.close()
 
-    async def _write(self, specs: Iterable[JobSpec], writer: FdWriter) -> None:
+    async def _write(
+        self, specs: Iterable[JobSpec], writer: FdWriter, given: list[Job]
+    ) -> None:
         async with aclosing(self.jobs(specs)) as jobs:
             async for job in jobs:
+                given.append(job)
                 async with aclosing(job.batches()) as batches:
                     async for batch in batches:
                         await writer.write(
@@ -119,6 +140,14 @@ class Streams:
             if len(begun) > 1:
                 await begun[-2].milestones.finished.wait()
         coming.put_nowait(None)
+
+
+async def _watch(writer: FdWriter, is_all_here: Callable[[], bool]) -> None:
+    try:
+        await writer.watch()
+    except ReaderGoneError:
+        if not is_all_here():
+            raise
 
 
 async def _joined(job: Job) -> AsyncGenerator[bytes]:

@@ -37,7 +37,7 @@ from curl_cffi import (
     ffi,
     lib,
 )
-from curl_cffi.const import CurlECode
+from curl_cffi.const import CurlECode, CurlHttpVersion
 from curl_cffi.curl import (
     CURL_WRITEFUNC_ERROR,
     CURL_WRITEFUNC_PAUSE,
@@ -418,6 +418,7 @@ class Transport:
             curl.impersonate(self._browser)
         for option, value in (
             (CurlOpt.PROTOCOLS_STR, "http,https"),
+            (CurlOpt.HTTP_VERSION, CurlHttpVersion.V2TLS),  # no browser asks for h2c
             (CurlOpt.FOLLOWLOCATION, 0),
             (CurlOpt.NOSIGNAL, 1),
             (CurlOpt.TCP_KEEPALIVE, 1),

@@ -289,7 +289,7 @@ async def _on_screen(
     from engine import Engine
     from hydratui.app import HydraApp
 
-    notice = notice or telling.problem
+    notice = notice or telling.problem.partition(":")[0]  # there is little room
     engine = Engine(settings.config, store, ledger=ledger)
     async with engine, telling.of(engine, aloud=False):
         gc.freeze()  # a long queue is here for good, and takes long to look at

@@ -44,7 +44,6 @@ CLASHES = (
     Clash("stream", "name", _NO_FILE),
     Clash("stream", "on-conflict", _NO_FILE),
     Clash("stream", "restart", "a stream leaves nothing that could be resumed"),
-    Clash("stream", "min-chunk-mb", "ranges of a stream have --stream-chunk-mb"),
     Clash("stream", "jobs", "files are streamed one after the other"),
     Clash("demo", URL, _OWN_FILES),
     Clash("demo", "input", _OWN_FILES),

@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from time import monotonic
 from typing import TextIO
 
@@ -24,6 +25,9 @@ from hydratui.reporters import Failure, Reporter, stamp
 VERSION = 1
 NOBODY = 0
 """Stands for a job where a line is about none, or about all together."""
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+MOST = 32
+"""Jobs of which a look tells: more are seldom at work, and never for long."""
 _OF_THE_APP = frozenset({EventKind.SAID, EventKind.REMOVED, EventKind.UNSAVED})
 """Nothing of that kind happens without the app."""
 _FAILED = frozenset({JobState.FAILED, JobState.EXPIRED})
@@ -94,7 +98,7 @@ def line(kind: str, job: int, fields: Mapping[str, Field], moment: str) -> str:
     """One line: ASCII, valid JSON, whatever a field holds."""
     head = {"v": VERSION, "ts": moment, "event": str(kind), "job": job}
     told = {name: _plain(value) for name, value in fields.items()}
-    return json.dumps(head | told, separators=(",", ":"), allow_nan=False) + "\n"
+    return _encode(head | told) + "\n"
 
 
 def _plain(value: Field) -> Field:
@@ -110,9 +114,9 @@ def _plain(value: Field) -> Field:
 
 def _progress(snapshot: EngineSnapshot) -> Iterator[tuple[int, dict[str, Field]]]:
     """Of each job at work, then of everything together."""
-    for job in snapshot.jobs:
-        if job.state.is_live:
-            yield job.id, _progress_of(job)
+    live = (job for job in snapshot.jobs if job.state.is_live)
+    for job in islice(live, MOST):
+        yield job.id, _progress_of(job)
     sizes = [job.size for job in snapshot.jobs]
     yield (
         NOBODY,

@@ -275,13 +275,16 @@ class CookieFile(File):
     def parse(self, text: str) -> object:
         from pathlib import Path
 
-        from engine import check_cookies
+        from engine import UsageError, check_cookies
 
         path = super().parse(text)
         assert isinstance(path, Path)
         if path.is_fifo():
             raise ValueError("it is a pipe, a file is needed")
-        check_cookies(path)
+        try:
+            check_cookies(path)
+        except UsageError as error:
+            raise ValueError(str(error).removeprefix(f"{path}: ")) from None
         return path
 
 

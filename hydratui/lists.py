@@ -73,7 +73,9 @@ def _data(name: str) -> bytes:
     try:
         with open(source, "rb", closefd=name != _STDIN) as file:
             data = file.read(LARGEST + 1)
-            return data if looks_like_metalink(data) else data + file.read()
+            if len(data) <= LARGEST or looks_like_metalink(data):
+                return data  # a terminal that was at its end would go on if asked again
+            return data + file.read()
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}") from None
 

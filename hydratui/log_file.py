@@ -123,7 +123,7 @@ def prune(folder: Path, kept: int) -> None:
     """Remove all but the latest runs, as far as they are over."""
     with suppress(OSError):
         runs = sorted(path for path in folder.iterdir() if path.suffix == ".log")
-        for path in runs[:-kept]:
+        for path in runs[: max(len(runs) - kept, 0)]:
             with suppress(OSError):
                 _remove(path)
 

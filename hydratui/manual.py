@@ -39,7 +39,7 @@ def short_help(columns: int) -> str:
     width = min(max(columns, _NARROWEST), _WIDEST)
     lines = ["usage: hydra-tui [OPTION]... [URL]...", ""]
     for command, meaning in _COMMON:
-        lines += _hanging(command, meaning, width, at=_MEANING_AT + 6)
+        lines += _hanging(command, meaning, width, at=_MEANING_AT + 8)
     for group, options in groupby(TYPED, key=lambda option: option.group):
         lines += ["", f"{group}:"]
         for option in options:

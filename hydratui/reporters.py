@@ -114,4 +114,4 @@ def stamp(at: float | None = None) -> str:
     """RFC 3339 in UTC, with milliseconds; of now, or of an event's time."""
     ago = 0.0 if at is None else monotonic() - at
     moment = datetime.fromtimestamp(time() - ago, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -260,10 +260,8 @@ _NETWORK = (
     ),
     Option(
         "proxy",
-        Proxy(
-            "URL of an http, https, socks4, socks4a, socks5h or socks5 proxy, or none, or auto"
-        ),
-        "the way to all servers; auto: as http_proxy, https_proxy, all_proxy and no_proxy say",
+        Proxy("an http, https or socks URL, or none, or auto"),
+        "the way to all servers; auto asks $http_proxy and its like",
         label="Proxy",
         metavar="URL",
         short="-x",
@@ -292,7 +290,7 @@ _STORAGE = (
     Option(
         "input",
         Kind(),
-        "a list of URLs or a Metalink file, - for standard input",
+        "a list of URLs or a Metalink file, - for stdin",
         metavar="FILE",
         short="-i",
     ),
@@ -311,7 +309,7 @@ _STORAGE = (
     Option(
         "mirror",
         Links(),
-        "another source of the same file, repeatable, for one URL",
+        "another source of the file, repeatable, for one URL",
         metavar="URL",
     ),
     Option(
@@ -432,9 +430,7 @@ OPTIONS = (
 BY_NAME = {option.name: option for option in OPTIONS}
 
 _RUN = (
-    Option(
-        "demo", Switch(), "download from an origin of its own, into a folder it removes"
-    ),
+    Option("demo", Switch(), "try it, with an origin and a folder of its own"),
     Option(
         "config", Kind(), "another config.toml, which must be there", metavar="FILE"
     ),
@@ -442,7 +438,7 @@ _RUN = (
     Option(
         "completion",
         Word("bash", "zsh", "fish"),
-        "print what completes options in a shell",
+        "print completions of options",
         metavar="SHELL",
     ),
     Option("man", Switch(), "print the manual, for man -l -"),

@@ -61,10 +61,13 @@ class Telling:
 
     @cached_property
     def _voice(self) -> Reporter:
-        from hydratui.json_lines import JsonLines
+        if self._tongue == "json":
+            from hydratui.json_lines import JsonLines
+
+            return JsonLines(sys.stderr)
         from hydratui.plain import Plain, Quiet
 
-        return {"json": JsonLines, "quiet": Quiet}.get(self._tongue, Plain)(sys.stderr)
+        return Quiet(sys.stderr) if self._tongue == "quiet" else Plain(sys.stderr)
 
     def begin(self, settings: Settings, urls: Sequence[str]) -> None:
         """Begin the log file, if that can be."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import os
+import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
 
 import pytest
 
@@ -26,6 +30,8 @@ from tests.integration.support import (
     stream_all,
     until,
 )
+from tests.support.packages import ROOT, run
+from tests.support.readme import blocks, section
 
 ALIASES = {"JobId"}
 """Names of types of Python's own."""
@@ -75,7 +81,7 @@ async def engine_and_origin(directory: Path) -> AsyncIterator[tuple[Engine, Orig
 # -- leaving early
 
 Exit = Callable[[], Awaitable[None]]
-Reader = Callable[[Engine, Origin, Exit], Awaitable[None]]
+Reader = Callable[[Engine, Origin, Exit], Coroutine[Any, Any, None]]
 
 
 async def at_the_door(engine: Engine, origin: Origin, leave: Exit) -> None:
@@ -197,6 +203,11 @@ def _asked(origin: Origin) -> set[str]:
     return {request.path for request in origin.requests}
 
 
+def _more(before: Held) -> int:
+    """How many files are open that were not."""
+    return len(open_files() - before.files)
+
+
 WAYS = [
     *product(PLACES, (by_a_break, by_an_exception)),
     *product((*PLACES, *WAITING), (by_cancellation, by_a_timeout)),
@@ -225,8 +236,7 @@ async def test_leaving_early_leaves_nothing_behind(
             await asyncio.sleep(0)  # what nobody closed would be closed by a task now
         assert all(t.name.startswith("hydra-") for t in _threads() - before.threads)
         await until(lambda: not origin.busy)
-        both_ends = lambda: 2 * origin.open_connections  # noqa: E731
-        await until(lambda: len(open_files() - before.files) == both_ends())
+        await until(lambda: _more(before) == 2 * origin.open_connections)  # both ends
         [again] = await stream_all(engine, origin.url("/first"))
         assert again == File("first", SMALL.read())
         done = await engine.wait(engine.add(JobSpec(origin.url("/first"))))
@@ -241,15 +251,15 @@ async def test_a_reader_in_a_task_of_its_own_is_told(tmp_path: Path) -> None:
         with pytest.raises(HydraError, match="cancelled"):
             assert [block async for block in blocks]
 
-    async with engine_and_origin(tmp_path) as (engine, origin):
-        async with (
-            asyncio.TaskGroup() as group,
-            engine.stream([origin.url("/second")]) as files,
-        ):
-            async for _name, blocks in files:
-                group.create_task(read(blocks))
-                await origin.until(lambda: origin.served > 0)
-                break
+    async with (
+        engine_and_origin(tmp_path) as (engine, origin),
+        asyncio.TaskGroup() as group,
+        engine.stream([origin.url("/second")]) as files,
+    ):
+        async for _name, blocks in files:
+            group.create_task(read(blocks))
+            await origin.until(lambda: origin.served > 0)
+            break
 
 
 # -- what is said of it
@@ -268,3 +278,41 @@ def test_every_public_name_is_explained(name: str) -> None:
             public = not method.startswith("_")
             if public and (inspect.isfunction(value) or isinstance(value, property)):
                 assert value.__doc__, f"{name}.{method}"
+
+
+# -- the examples, word for word but for the address
+
+BLOCKS = [Content(1_000_003, seed=1), Content.of(b"hello")]
+EXAMPLES = {"/a.gz": Resource(BLOCKS[0]), "/b.gz": Resource(BLOCKS[1])}
+SITE = "https://example.org"
+
+
+async def test_the_example_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the docstring of the package shows works as it stands."""
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "download" / "b.gz"
+    async with Origin(EXAMPLES) as origin:
+        example = dedent(str(front_door.__doc__).split("\n\n")[1])
+        body = indent(example.replace(SITE, origin.url("")), "    ")
+        names = {name: getattr(front_door, name) for name in front_door.__all__}
+        exec(f"async def main():\n{body}", names)
+        await names["main"]()
+        assert {request.path for request in origin.requests} >= set(EXAMPLES)
+    assert target.read_bytes() == b"hello"
+
+
+async def test_the_example_of_the_readme(tmp_path: Path) -> None:
+    """The program under "From Python" fetches both, checks one, and says so."""
+    [program] = blocks(section("From Python"), "python")
+    async with Origin(EXAMPLES) as origin:
+        (tmp_path / "program.py").write_text(program.replace(SITE, origin.url("")))
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = (sys.executable, "-W", "error", "program.py")
+        ran = await run(*command, cwd=tmp_path, env=env)
+        assert origin.served >= sum(content.size for content in BLOCKS)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("download/b.gz ")
+    assert "md5" in ran.out
+    assert await asyncio.to_thread(os.listdir, tmp_path / "download") == ["b.gz"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from engine.config import MIB, Config, check_header, check_url, parse_size
+from engine.credentials import Login
 from engine.errors import UsageError
 from engine.model import OnConflict
 
@@ -109,6 +110,30 @@ def test_a_header_that_would_be_two_is_refused(header: tuple[str, str]) -> None:
     """Nothing can be smuggled into a request through a header."""
     with pytest.raises(UsageError, match="bad"):
         Config(headers=(header,))
+
+
+def test_a_user_and_an_authorization_exclude_each_other() -> None:
+    """Only one can be sent, and it is not ours to say which."""
+    login = Login("me", "s3cret")
+    assert Config(user=login, headers=(("X-Token", "x"),)).user == login
+    with pytest.raises(UsageError, match="--user and a header Authorization"):
+        Config(user=login, headers=(("authorization", "Bearer x"),))
+
+
+def test_a_proxy_is_checked() -> None:
+    """Nothing is none, and asks nobody; what is no proxy is refused."""
+    assert Config(proxy="socks5h://proxy:1080").proxy == "socks5h://proxy:1080"
+    assert Config(proxy="").proxy == ""
+    with pytest.raises(UsageError, match=r"^--proxy: 'ftp://proxy' is not allowed"):
+        Config(proxy="ftp://me:s3cret@proxy")
+
+
+def test_a_config_shows_no_secret_by_accident() -> None:
+    """A traceback that prints its values prints none of them."""
+    login = Login("me", "s3cret")
+    headers = (("Cookie", "s3cret"),)
+    assert "s3cret" not in repr(Config(user=login, proxy="me:s3cret@proxy"))
+    assert "s3cret" not in repr(Config(headers=headers))
 
 
 @pytest.mark.parametrize("name", ["Range", "if-range", "ACCEPT-ENCODING"])

@@ -7,7 +7,14 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, strategies as st
 
-from engine.masking import LONGEST, MASKED, is_secret, mask, shown as shown_of
+from engine.masking import (
+    LONGEST,
+    MASKED,
+    is_secret,
+    mask,
+    scrubbed,
+    shown as shown_of,
+)
 
 URL = "https://example.org/data/file.bin"
 
@@ -112,3 +119,36 @@ def test_a_long_value_is_cut() -> None:
     """Nobody reads a kilobyte of policy."""
     assert len(shown_of("x-policy", "z" * 10_000)) == LONGEST
     assert shown_of("x-policy", "z" * LONGEST) == "z" * LONGEST
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("> GET /file?token=s3cret HTTP/1.1", "> GET /file?*** HTTP/1.1"),
+        ("> Authorization: Basic s3cret", "> Authorization: ***"),
+        ("< set-cookie: sid=s3cret; Path=/", "< set-cookie: ***"),
+        ("* [HTTP/2] [1] [cookie: sid=s3cret]", "* [HTTP/2] [1] [cookie: ***]"),
+        ("* [HTTP/2] [1] [:path: /a?b=s3cret]", "* [HTTP/2] [1] [:path: /a?***"),
+        ("Proxy-Authorization: NTLM s3cret", "Proxy-Authorization: ***"),
+        ("* Server auth using Basic with user 's3cret'", None),
+        ("ValueError: ('Authorization', 's3cret')", None),
+        ("KeyError: {'X-Api-Key': b's3cret'}", None),
+        ("what comes of Bearer s3cret", "what comes of Bearer ***"),
+        ("no http://u:p@s3cret@host/x?a=s3cret", "no http://host/x?***"),
+        ("KeyError: 'size'", "KeyError: 'size'"),
+        ("* Connected to host (::1) port 443", "* Connected to host (::1) port 443"),
+        ('< etag: "abc"\n< x-token: s3cret\n< b: c', None),
+    ],
+)
+def test_text_of_any_kind_is_scrubbed(text: str, seen: str | None) -> None:
+    """What curl says, and tracebacks: lines stay, and what may be a secret goes."""
+    shown = scrubbed(text)
+    assert "s3cret" not in shown
+    assert shown == (shown if seen is None else seen)
+    assert shown.count("\n") == text.count("\n")
+
+
+def test_only_the_value_of_a_secret_is_scrubbed() -> None:
+    """What stands around it can still be read."""
+    lines = scrubbed('< etag: "abc"\n< x-token: s3cret\n< b: c').splitlines()
+    assert lines == ['< etag: "abc"', "< x-token: ***", "< b: c"]

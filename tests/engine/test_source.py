@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from engine.cookies import Cookies
 from engine.credentials import credentials_of
 from engine.errors import (
     Denied,
@@ -422,6 +423,70 @@ async def test_passwords_stay_on_the_origin_too() -> None:
     web = Web({URL: redirect(there), there: Answer(206)})
     await source(web, "https://u:p@example.org/data/file.bin").open(PART)
     assert ["Authorization" in headers for _, headers in web.asked] == [True, False]
+
+
+async def test_what_is_private_is_found_again_where_it_was_left() -> None:
+    """Another place is told nothing; whoever comes back from there is known again."""
+    there = "https://mirror.example/file"
+    web = Web({URL: Answer(206), there: Answer(206)})
+    away = source(web, URL, SECRET).elsewhere(there)
+    await away.open(PART)
+    await away.elsewhere(URL).open(PART)
+    assert web.tokens() == [None, SECRET[1]]
+
+
+async def test_another_place_may_want_a_login_of_its_own() -> None:
+    """Userinfo of a mirror goes to the mirror."""
+    there = "https://mirror.example/file"
+    web = Web({URL: Answer(206), there: Answer(206)})
+    one = source(web, "https://me:a@example.org/data/file.bin")
+    away = one.elsewhere("https://you:b@mirror.example/file")
+    await away.open(PART)
+    await away.elsewhere(URL).open(PART)
+    sent = [b64decode(headers["Authorization"][6:]) for _, headers in web.asked]
+    assert sent == [b"you:b", b"me:a"]
+
+
+# -- cookies -----------------------------------------------------------------
+
+
+def with_cookies(web: Web, cookies: Cookies, *headers: Header) -> Source:
+    credentials = credentials_of(URL, headers)
+    return Source(cast(Transport, web), Limiter(), URL, credentials, cookies)
+
+
+async def test_cookies_of_every_hop_count() -> None:
+    """What a redirect sets is sent on, and what an error sets is not lost."""
+    back = "https://example.org/back"
+    first = redirect(back)
+    first.headers.add(b"Set-Cookie: a=1; Path=/; Expires=Fri, 01 Jan 2100 00:00:00 GMT")
+    first.headers.add(b"Set-Cookie: b=2; Path=/")
+    refusal = Answer(403, {"Set-Cookie": "c=3; Path=/"}, url=back)
+    web, cookies = Web({URL: first, back: refusal}), Cookies()
+    with pytest.raises(RefusedError):
+        await with_cookies(web, cookies).open(PART)
+    sent = [headers.get("Cookie") for _, headers in web.asked]
+    assert sent == [None, "a=1; b=2"]
+    assert cookies.header(URL) == "a=1; b=2; c=3"
+
+
+async def test_there_is_one_cookie_field() -> None:
+    """A header that was given comes first in it, at its origin."""
+    web, cookies = Web({URL: Answer(206)}), Cookies()
+    cookies.take(URL, ["a=1; Path=/"])
+    await with_cookies(web, cookies, ("cookie", "own=0")).open(PART)
+    [(_, headers)] = web.asked
+    assert headers["Cookie"] == "own=0; a=1"
+    assert "cookie" not in headers
+
+
+async def test_cookies_are_not_kept_unasked() -> None:
+    """Without a jar nothing that a server sets comes back to it."""
+    web = Web({URL: Answer(206, {"Set-Cookie": "a=1; Path=/"})})
+    one = source(web)
+    await one.open(PART)
+    await one.open(PART)
+    assert not any("Cookie" in headers for _, headers in web.asked)
 
 
 # -- statuses ----------------------------------------------------------------

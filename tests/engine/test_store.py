@@ -37,6 +37,7 @@ SPEC = JobSpec(
     name="mine.bin",
     checksum=Digest("sha256", "0" * 64),
     headers=(("X-Key", "secret"), ("X-Other", "")),
+    given_for="https://example.org/all.meta4",
     threads=3,
     limit=2.5e6,
     command="tar x",

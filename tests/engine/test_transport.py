@@ -37,6 +37,7 @@ from engine.testing import (
 )
 from engine.transport import HIGH_MARK, LEAST_MARK, Headers, Response, Transport
 from tests.integration.support import open_files, until
+from tests.support.proxies import HttpProxy, Proxy, SocksProxy
 
 KIB, MIB = 1 << 10, 1 << 20
 PIECE = 16 * KIB
@@ -637,3 +638,76 @@ async def test_a_missing_authority_is_our_own_trouble(authority: trustme.CA) -> 
     async with _secure(authority) as origin, transport(cacert=nowhere) as door:
         with pytest.raises(LocalError, match="CA file"):
             await get(door, origin.url())
+
+
+# -- by a proxy ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("browser", [None, "chrome120"])
+async def test_the_head_of_a_tunnel_is_not_the_answer(
+    authority: trustme.CA, browser: str | None
+) -> None:
+    """What a proxy says when it opens one is not the server's; nor is our header its."""
+    async with _secure(authority) as origin, HttpProxy() as proxy:
+        given = {"proxy": proxy.url(), "insecure": True, "browser": browser}
+        async with transport(**given) as door:
+            token = ("Authorization", "s3cret")
+            response = await get(door, origin.url(), token, part=ByteRange(0, 100))
+            assert response.status == 206
+            assert response.headers.get("etag") == FILE.etag
+            assert await whole(response) == FILE.read(0, 100)
+        assert origin.requests[0].headers["authorization"] == "s3cret"
+        [head] = proxy.heads
+        assert head.startswith(b"CONNECT ")
+        assert b"s3cret" not in head
+
+
+async def test_a_lane_keeps_its_tunnel(authority: trustme.CA) -> None:
+    """A handle that is used again goes through the connection it had."""
+    async with _secure(authority) as origin, SocksProxy() as proxy:
+        async with transport(proxy=proxy.url(), insecure=True) as door:
+            for _ in range(3):
+                response = await get(door, origin.url(), part=ByteRange(0, 100))
+                assert await whole(response) == FILE.read(0, 100)
+        assert (proxy.connections, origin.connections) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "kind", "said"),
+    [
+        (HttpProxy(refusal="403 No"), RefusedError, "opens no tunnel: HTTP 403"),
+        (HttpProxy(refusal="503 No"), Fault, "opens no tunnel: HTTP 503"),
+        (HttpProxy(login="me:x"), RefusedError, "wants a user and password: HTTP 407"),
+        (SocksProxy(login="me:x"), RefusedError, "wants a user and password"),
+        (SocksProxy(refusal="2"), RefusedError, "does not allow this host"),
+        (SocksProxy(refusal="4"), Fault, "the host cannot be reached"),
+        (SocksProxy(refusal="5"), Fault, "the host refuses connections"),
+        (SocksProxy(refusal="1"), Fault, "it opens no connection to the host"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_proxy_that_refuses_is_named(
+    proxy: Proxy, kind: type[HydraError], said: str
+) -> None:
+    """What it says of others may pass, as with a host that nobody reaches."""
+    async with proxy, transport(proxy=proxy.url()) as door:
+        with pytest.raises(kind, match=f"^the proxy {proxy.url()}:? {said}") as raised:
+            await get(door, "https://127.0.0.1:1/")
+        assert not isinstance(raised.value, Fault) or raised.value.unreachable
+
+
+async def test_a_proxy_must_show_who_it_is(authority: trustme.CA) -> None:
+    """One that speaks TLS is verified as a server is, and named when it fails."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with HttpProxy(tls=context) as proxy:
+        url = proxy.url(scheme="https")
+        async with transport(proxy=url) as door:
+            with pytest.raises(RefusedError, match=f"certificate of the proxy {url}"):
+                await get(door, "http://127.0.0.1:1/")
+
+
+async def test_a_server_may_say_407_itself() -> None:
+    """Where no proxy was asked none is blamed."""
+    async with serving(script=[Status(407)]) as origin, transport() as door:
+        assert (await get(door, origin.url())).status == 407

@@ -199,6 +199,7 @@ async def test_what_is_private_stays_where_it_was_given_for(
         spec = JobSpec(source.url, headers=HEADERS)
         found = await unfold(source, spec, pool)
     assert [one.headers for one in found] == [(), HEADERS if is_home else ()]
+    assert {one.given_for for one in found} == {source.url}
 
 
 # -- what does not come ----------------------------------------------------------

@@ -61,7 +61,8 @@ def test_a_new_option_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "odd" in script(shell)
         if shutil.which(shell):
             given = script(shell).encode()
-            ran = subprocess.run([shell, "-n"], input=given, capture_output=True)
+            command = [shell, "-n"]
+            ran = subprocess.run(command, input=given, capture_output=True, check=False)
             assert (ran.returncode, ran.stderr) == (0, b"")
 
 
@@ -245,7 +246,7 @@ def test_zsh_offers_every_option(zsh: Zsh) -> None:
     """Each with its meaning, as the table has it."""
     zsh.type("hydra-tui -\t\x18s")
     shown = zsh.until(r"(?s)(.*)<<")[1]
-    assert NAMES | SHORTS <= set(shown.split())
+    assert set(shown.split()) >= NAMES | SHORTS
     for option in TYPED:
         assert f"-- {option.help}" in shown
 

@@ -28,7 +28,7 @@ def test_every_setting_has_a_place() -> None:
     hidden = {option.name for option in BY_NAME.values()} - {o.name for o in SHOWN}
     assert hidden == {
         *("input", "name", "checksum", "mirror", "restart", "stream", "force"),
-        *("no-ui", "quiet", "debug"),
+        *("no-ui", "quiet", "json", "debug"),
     }
     assert GROUPS == ("Storage", "Speed", "Stream", "Network", "Verify", "Display")
 

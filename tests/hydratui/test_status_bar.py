@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from hydratui.settings import load
 from hydratui.widgets.status_bar import Status, status_line, strip_line
 from tests.hydratui.pictures import FRAMES, frame_of, inks_of, text_of
-from tests.hydratui.support import GIB, MIB, running_job
+from tests.hydratui.stage import staged
+from tests.hydratui.support import GIB, MIB, mixed_queue, running_job
 
 
 def test_the_status_names_speed_limit_counts_and_time() -> None:
@@ -44,6 +48,27 @@ def test_a_notice_is_not_overlooked(word: str) -> None:
         row = status_line(Status(FRAMES["running"], notice=word), cells)
         assert word in text_of(row)
         assert inks_of([row], word) == {"warn strong"}
+
+
+def test_who_trusts_anybody_is_reminded() -> None:
+    """In a word and a colour, at any width, and only where it is so."""
+    for cells in (30, 60, 160):
+        row = status_line(Status(FRAMES["running"], insecure=True), cells)
+        assert "insecure" in text_of(row)
+        assert inks_of([row], "insecure") == {"bad strong"}
+        assert "insecure" not in text_of(status_line(Status(FRAMES["running"]), cells))
+
+
+@pytest.mark.parametrize("text", ["true", "false"])
+@pytest.mark.parametrize("size", [(120, 36), (60, 15)])
+async def test_insecure_is_shown_for_as_long_as_the_app_runs(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], text: str
+) -> None:
+    """Without colours and on the smallest screen too."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    settings = load({"insecure": text}, file=os.devnull, environ={})
+    async with staged(mixed_queue(), size=size, settings=settings) as stage:
+        assert ("insecure" in stage.rows[0]) == (text == "true")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,10 @@ USAGE: dict[str, tuple[Sequence[str | bytes], str]] = {
         "crc.*md5",
     ),
     "one checksum for two": (["--checksum", "ab" * 16, NOWHERE, NOWHERE], "one URL"),
-    "one name for two": (["--name", "x", NOWHERE, NOWHERE], "one URL"),
+    "one name for two": (["--name", "x", NOWHERE, NOWHERE], "one URL|--stream and"),
+    "a mirror of nothing": (["--mirror", NOWHERE], "--mirror is for one URL, .* none"),
+    "a demo of a file": (["--demo", NOWHERE], "--demo and URL: .* of its own"),
+    "a demo of a list": (["--demo", "-i", "-"], "--demo and --input: .* of its own"),
     "a name that is none": (["--name", "..", NOWHERE], "name"),
     "an unknown conflict": (["--on-conflict", "ask", NOWHERE], "ask.*rename.*fail"),
     "no such list": (["-i", "/no/such/list"], "/no/such/list"),
@@ -221,6 +224,7 @@ async def test_an_error_is_the_last_line(tmp_path: Path, front_end: str) -> None
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.option("give-up-after")
 async def test_nobody_listens(tmp_path: Path) -> None:
     """A port nobody listens on ends with 3 once patience is out."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -230,6 +234,7 @@ async def test_nobody_listens(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.option("header")
 async def test_what_is_no_text_goes_out_as_typed(tmp_path: Path) -> None:
     """Bytes in no encoding, in a URL or a header, are sent as they were typed."""
     async with Origin({"/a%FF": Resource(FILE)}) as origin:
@@ -240,6 +245,7 @@ async def test_what_is_no_text_goes_out_as_typed(tmp_path: Path) -> None:
     assert {request.headers["x-raw"] for request in origin.requests} == {"\xe9"}
 
 
+@pytest.mark.option("cacert")
 async def test_an_authority_of_nonsense(tmp_path: Path, nginx: NginxServer) -> None:
     """A CA file that is none ends with 7, and says so."""
     url = f"{nginx.https_url}/one.bin"
@@ -265,6 +271,7 @@ async def test_a_place_that_cannot_be_written(tmp_path: Path, place: str) -> Non
     assert (tmp_path / "taken").read_bytes() == b"mine"
 
 
+@pytest.mark.option("checksum")
 async def test_a_wrong_digest(tmp_path: Path) -> None:
     """A digest that does not match ends with 5; the data is kept as NAME.part.bad."""
     async with Origin({"/file": Resource(FILE)}) as origin:
@@ -345,6 +352,7 @@ async def test_bad_settings_are_told_in_one_line(
     assert_one_line(ran, 2, message)
 
 
+@pytest.mark.option("quiet")
 async def test_settings_are_in_layers(
     tmp_path: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,6 +370,7 @@ async def test_settings_are_in_layers(
     assert {request.headers["x-a"] for request in origin.requests} == {"1"}
 
 
+@pytest.mark.option("print-config")
 async def test_the_settings_are_printed(settle: Settle) -> None:
     """`--print-config` prints every setting with where it is from, and starts nothing."""
     path = settle("limit = '20M'\nheader = ['Cookie: hunter2']")
@@ -375,6 +384,7 @@ async def test_the_settings_are_printed(settle: Settle) -> None:
     assert tomllib.loads(ran.out.decode())["header"] == ["Cookie: ***"]
 
 
+@pytest.mark.option("config", "print-config")
 async def test_printed_settings_are_a_file(tmp_path: Path, settle: Settle) -> None:
     """What was printed can be given back with --config, and the old file plays no part."""
     settle("limit = '20M'")
@@ -396,6 +406,7 @@ async def test_nobody_reads_the_settings(settle: Settle) -> None:
 # -- what comes out
 
 
+@pytest.mark.option("version")
 async def test_the_version() -> None:
     """--version says what it is, and nothing else."""
     ran = await run("--version")
@@ -403,6 +414,7 @@ async def test_the_version() -> None:
     assert ran.out.startswith(b"hydra-tui ")
 
 
+@pytest.mark.option("help")
 async def test_help_goes_to_standard_output() -> None:
     """--help shows the options."""
     ran = await run("--help")
@@ -411,10 +423,14 @@ async def test_help_goes_to_standard_output() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--stream", "nonsense"], ["--no-ui", "nonsense"]]
+    "arguments",
+    [
+        *(["--version"], ["--help"], ["--man"]),
+        *(["--stream", "nonsense"], ["--no-ui", "nonsense"]),
+    ],
 )
 async def test_a_stream_loads_no_screen(arguments: list[str]) -> None:
-    """--stream never imports textual; --version imports no engine."""
+    """--stream never imports textual; what is only printed imports no engine."""
     code = (
         "import sys\n"
         "from hydratui.cli import main\n"
@@ -432,7 +448,7 @@ async def test_a_stream_loads_no_screen(arguments: list[str]) -> None:
     loaded = set(ran.stderr.decode().split())
     assert "hydratui.cli" in loaded
     assert "textual" not in loaded
-    if arguments == ["--version"]:
+    if len(arguments) == 1:
         assert not {"engine", "curl_cffi", "asyncio"} & loaded
 
 
@@ -456,6 +472,7 @@ async def test_a_whole_stream_loads_no_screen() -> None:
     assert ran.stdout == FILE.read()
 
 
+@pytest.mark.option("stream")
 async def test_streams_come_out_one_after_the_other() -> None:
     """Bytes of each URL in order on stdout, and nothing else there."""
     second = Content(100_003, seed=2)
@@ -477,6 +494,7 @@ async def test_nothing_follows_a_failure() -> None:
     assert "/b" in line
 
 
+@pytest.mark.option("stream", "force")
 async def test_a_terminal_is_spared() -> None:
     """On a terminal, stdout in stream mode is refused unless --force."""
     small = Content.of(b"some text")
@@ -577,6 +595,7 @@ def _broken(where: str) -> Iterator[int]:
         os.close(writer)
 
 
+@pytest.mark.option("output")
 async def test_files_go_to_disk(tmp_path: Path) -> None:
     """Without a terminal it downloads to disk, with plain text on stderr."""
     second = Content(100_003, seed=2)
@@ -589,6 +608,7 @@ async def test_files_go_to_disk(tmp_path: Path) -> None:
     assert "\x1b" not in ran.err
 
 
+@pytest.mark.option("input")
 @pytest.mark.parametrize("name", ["list", "-"])
 async def test_a_list_of_urls(tmp_path: Path, name: str) -> None:
     """--input reads URLs from a file or stdin; blank lines and comments do not count."""
@@ -618,6 +638,7 @@ async def test_hostile_names_cannot_style_the_terminal(tmp_path: Path) -> None:
     assert "\u202e" not in ran.err
 
 
+@pytest.mark.option("demo")
 @pytest.mark.slow
 async def test_the_demo_streams_the_same_bytes_every_time() -> None:
     """`--demo --stream` needs no network, and what comes out is known."""

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from engine.testing import Content, Origin, Resource
 from tests.integration.support import run
 
@@ -16,6 +18,7 @@ def everything(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
 
 
+@pytest.mark.option("dry-run")
 async def test_it_prints_what_would_be(tmp_path: Path) -> None:
     """One block a URL, in the order typed; nothing is made, not even a log."""
     served = {

@@ -235,6 +235,7 @@ async def test_a_handshake_fails(fetch: Fetch, nginx: NginxServer) -> None:
     await assert_fails(fetch, url, NetworkError, "TLS", patience=0.1)
 
 
+@pytest.mark.option("connect-timeout")
 async def test_nobody_accepts(fetch: Fetch) -> None:
     """A host that never answers is given up after --connect-timeout."""
     with _deaf() as url:

@@ -61,6 +61,7 @@ async def test_one_bad_line_starts_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "download").exists()
 
 
+@pytest.mark.option("mirror")
 @pytest.mark.parametrize("way", ["option", "tab", "indented"])
 async def test_a_mirror_is_asked_where_the_first_source_fails(
     tmp_path: Path, way: str

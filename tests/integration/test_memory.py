@@ -125,6 +125,7 @@ def at_rest(engine: Engine) -> Callable[[], bool]:
     return reached
 
 
+@pytest.mark.option("buffer")
 @pytest.mark.parametrize("scheme", ["http", "h2"])
 async def test_the_process_stays_small(
     payload: Payload, nginx: NginxServer, scheme: str

@@ -99,6 +99,7 @@ async def test_loss_costs_time_only(network: Network, tmp_path: Path) -> None:
     assert_whole(download)
 
 
+@pytest.mark.option("give-up-after")
 async def test_an_outage_longer_than_patience(network: Network, tmp_path: Path) -> None:
     """--give-up-after seconds without progress end with 3, and the partial is kept."""
     origin = OriginProcess(f"--size={SIZE}", "--rate=500K", prefix=network.prefix)

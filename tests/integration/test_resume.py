@@ -38,7 +38,7 @@ LANES = ("-t", "4")
 def get(
     origin: Origin, folder: Path, *more: str, url: str = "/file"
 ) -> tuple[str, ...]:
-    where = ("-o", str(folder), "--no-ui")
+    where = () if "--stream" in more else ("-o", str(folder), "--no-ui")
     return (*where, *LANES, *more, origin.url(url))
 
 
@@ -191,6 +191,7 @@ async def test_another_query_to_another_file(tmp_path: Path) -> None:
         assert (tmp_path / "file.part").read_bytes() == kept
 
 
+@pytest.mark.option("restart")
 async def test_restart_begins_anew(tmp_path: Path) -> None:
     """--restart throws the partial away, once the file is whole."""
     async with left(tmp_path) as origin:
@@ -362,6 +363,7 @@ async def test_an_expired_link(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == FILE.read()
 
 
+@pytest.mark.option("url-command")
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_command_that_knows_a_fresh_link(
     tmp_path: Path, *, stream: bool
@@ -412,6 +414,7 @@ CONFLICTS = {
 }
 
 
+@pytest.mark.option("on-conflict")
 @pytest.mark.parametrize("how", CONFLICTS)
 async def test_a_target_that_is_another_file(tmp_path: Path, how: str) -> None:
     """--on-conflict says what becomes of a file that has the name already."""

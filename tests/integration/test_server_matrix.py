@@ -25,7 +25,7 @@ from urllib.parse import quote
 import pytest
 
 from engine import Config, Engine, JobSpec
-from engine.testing import Content
+from engine.testing import Content, Origin, Resource
 from tests.integration.support import (
     KIB,
     MIB,
@@ -35,6 +35,7 @@ from tests.integration.support import (
     File,
     download,
     hydra,
+    run,
     until,
 )
 from tests.support.servers import (
@@ -57,15 +58,19 @@ SITE: Mapping[str, Content] = {
     "file.bin": FILE,
     "empty.bin": Content(0),
     "song.txt": TEXT,
+    "SHA256SUMS": Content.of(f"{FILE.digest()}  file.bin\n".encode()),
     **{name: Content(64 * KIB + at, seed=at) for at, name in enumerate(NAMES)},
 }
+NEW = Content(FILE.size, seed=42)
 MODIFIED = 1_234_567_890
 """Seconds since the epoch, for every file: long ago."""
 LANES: int = SMALL_STEPS["threads"]
-QUICK = 40e6
+QUICK = 30e6
 """Bytes per second, all lanes together: each has time to take its part."""
 SLOW = 8e6
 """Bytes per second, all lanes together: time enough to end it in the middle."""
+AGAIN = 256 * KIB
+"""Bytes that may be fetched twice, to compare or because they were on the way."""
 SLOWER = "2M"
 """For a process that is killed once it has written something down, after a second."""
 
@@ -73,6 +78,8 @@ Cell = tuple[Kind, Door]
 CELLS = [(kind, door) for kind in KINDS for door in kind.doors]
 WIDEST = [(kind, list(kind.doors)[-1]) for kind in KINDS]
 """Each kind once, with the most that it speaks."""
+DIRECT = [cell for cell in CELLS if cell[0] is not HAPROXY]
+"""Those that serve the folder itself, and no copies."""
 
 
 def _need(*kinds: Kind) -> None:
@@ -93,9 +100,16 @@ def root() -> Iterator[Path]:
         made = Path(folder)
         made.chmod(0o755)
         for name, content in SITE.items():
-            (made / name).write_bytes(content.read())
-            os.utime(made / name, (MODIFIED, MODIFIED))
+            put(made / name, content, MODIFIED)
         yield made
+
+
+def put(path: Path, content: Content, modified: float) -> None:
+    """Write a file as whole files are published: under another name, then renamed."""
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_bytes(content.read())
+    os.utime(fresh, (modified, modified))
+    fresh.replace(path)
 
 
 @contextmanager
@@ -145,6 +159,13 @@ async def logged(server: Server, target: str, *, connections: int) -> list[Answe
     return server.answered(target)
 
 
+async def half(server: Server, folder: Path, path: str) -> None:
+    """Leave what an engine leaves that is closed in the middle."""
+    async with Engine(config(server, folder, limit=SLOW)) as engine:
+        engine.add(JobSpec(server.url(path)))
+        await until(lambda: engine.snapshot().jobs[0].done > MIB)
+
+
 def claimed(folder: Path) -> int:
     """Bytes that the journal says are safe."""
     journals = list(folder.glob("*.part.hydra"))
@@ -159,20 +180,23 @@ def claimed(folder: Path) -> int:
 
 
 async def test_a_file_comes_whole(fetch: Fetch, server: Server) -> None:
-    """To disk and as a stream: the same bytes, and every lane a connection."""
+    """To disk and as a stream: the same bytes, over many connections where it can."""
     target = f"/file.bin?{'stream' if fetch.is_stream else 'disk'}"
     file = await fetch(server.url(target), cacert=server.cacert, limit=QUICK)
     assert_whole(file, "file.bin")
-    lanes = LANES if server.kind.ranges else 1
-    answered = await logged(server, target, connections=lanes)
-    assert {answer.protocol for answer in answered} == {server.door.protocol}
-    whole = [answer for answer in answered if answer.status == 200]
-    if not server.kind.ranges:
-        assert answered == whole
-        assert len(whole) == 1
+    if server.kind.ranges:
+        answered = await logged(server, target, connections=2)
+        parts = [answer for answer in answered if answer.status == 206]
+        assert len(answered) - len(parts) <= surprises(server)
     else:
-        assert len(whole) <= (LANES if server.kind.name == HAPROXY.name else 0)
-        assert {answer.status for answer in answered} <= {200, 206}
+        answered = await logged(server, target, connections=1)
+        assert [answer.status for answer in answered] == [200]
+    assert {answer.protocol for answer in answered} == {server.door.protocol}
+
+
+def surprises(server: Server) -> int:
+    """How often the whole may come for a part: each lane once meets the other node."""
+    return LANES if server.kind.name == HAPROXY.name else 0
 
 
 async def test_it_keeps_its_date(server: Server, tmp_path: Path) -> None:
@@ -184,10 +208,7 @@ async def test_it_keeps_its_date(server: Server, tmp_path: Path) -> None:
 
 async def test_what_was_ended_is_gone_on_with(server: Server, tmp_path: Path) -> None:
     """An engine that is closed in the middle leaves the next one only the rest."""
-    url = server.url("/file.bin")
-    async with Engine(config(server, tmp_path, limit=SLOW)) as engine:
-        engine.add(JobSpec(url))
-        await until(lambda: engine.snapshot().jobs[0].done > MIB)
+    await half(server, tmp_path, "/file.bin")
     await assert_gone_on_with(server, tmp_path, at_least=MIB)
 
 
@@ -199,7 +220,7 @@ async def test_what_was_killed_is_gone_on_with(server: Server, tmp_path: Path) -
     where = ("-o", str(tmp_path), "--cacert", str(server.cacert))
     with hydra("--no-ui", "-q", *settings, *where, server.url("/file.bin")) as child:
         try:
-            await until(lambda: claimed(tmp_path))
+            await until(lambda: claimed(tmp_path) or child.poll() is not None)
         finally:
             child.kill()
     await assert_gone_on_with(server, tmp_path, at_least=1)
@@ -213,7 +234,22 @@ async def assert_gone_on_with(server: Server, folder: Path, *, at_least: int) ->
         received = engine.snapshot().received
     assert_whole(file, "file.bin")
     if server.kind.ranges:
-        assert received <= FILE.size - safe + MIB // 4
+        missing = FILE.size - safe
+        assert missing <= received <= missing + AGAIN
+
+
+@pytest.mark.parametrize("server", DIRECT, ids=_named, indirect=True)
+async def test_what_changed_meanwhile_is_begun_anew(
+    server: Server, root: Path, tmp_path: Path
+) -> None:
+    """Another file of that size under that name, between two runs: nothing is mixed."""
+    put(root / "moving.bin", FILE, MODIFIED)
+    await half(server, tmp_path, "/moving.bin")
+    put(root / "moving.bin", NEW, MODIFIED + 60)
+    async with Engine(config(server, tmp_path)) as engine:
+        file = await download(engine, server.url("/moving.bin"))
+    assert sha256(file.data).hexdigest() == NEW.digest()
+    assert (tmp_path / file.name).stat().st_mtime == MODIFIED + 60
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -247,6 +283,26 @@ def _coding(server: Server) -> str:
         return str(answer.headers["Content-Encoding"])
 
 
+@pytest.mark.parametrize("server", WIDEST, ids=_named, indirect=True)
+async def test_a_manifest_is_found(server: Server, tmp_path: Path) -> None:
+    """Where nothing is set, and no browser's looks are borrowed, it is verified."""
+    plain = Config(output=tmp_path, cacert=server.cacert, browser=None)
+    async with Engine(plain) as engine:
+        done = await engine.wait(engine.add(JobSpec(server.url("/file.bin"))))
+    assert done.verdict == "verified (sha256, from SHA256SUMS)"
+
+
+@pytest.mark.parametrize("server", WIDEST, ids=_named, indirect=True)
+async def test_the_program_streams_it(server: Server) -> None:
+    """The program as it is, asked for a stream: on stdout there is the file."""
+    where = ("--cacert", str(server.cacert), server.url("/file.bin?program"))
+    ran = await run("--stream", "--quiet", *where)
+    assert (ran.code, ran.err) == (0, "")
+    assert sha256(ran.out).hexdigest() == FILE.digest()
+    answered = await logged(server, "/file.bin?program", connections=1)
+    assert {answer.protocol for answer in answered} == {server.door.protocol}
+
+
 # -- what only some can do
 
 
@@ -265,6 +321,14 @@ async def test_a_node_may_go_down(root: Path, tmp_path: Path, door: Door) -> Non
             await asyncio.to_thread(doomed.close)
             done = await engine.wait(job)
         assert_whole(File(done.name, (tmp_path / done.name).read_bytes()), "file.bin")
+
+
+async def test_plain_http_is_not_to_become_http_2(fetch: Fetch) -> None:
+    """No browser asks to go on in HTTP/2 where there is no TLS; some servers balk."""
+    async with Origin({"/file": Resource(FILE)}) as origin:
+        await fetch(origin.url("/file"))
+    for request in origin.requests:
+        assert not {"upgrade", "http2-settings"} & set(request.headers)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -362,6 +362,7 @@ async def test_a_certificate_of_a_stranger_is_refused(
     assert fetch.names() == []
 
 
+@pytest.mark.option("insecure")
 async def test_insecure_trusts_everybody(
     fetch: Fetch, nginx: NginxServer, payload: Payload
 ) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 FILE = Content(24 * MIB, seed=41)
 
 
+@pytest.mark.option("stall-timeout")
 @pytest.mark.parametrize("stream", [True, False])
 async def test_nobody_is_blamed_for_sleep(tmp_path: Path, *, stream: bool) -> None:
     """SIGSTOP longer than every timeout, then SIGCONT: it goes on, with no retry."""

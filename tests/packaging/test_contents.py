@@ -82,7 +82,7 @@ def test_it_says_what_it_is(metadata: Message) -> None:
 
 def test_it_needs_no_tool_of_its_makers(metadata: Message) -> None:
     """Who installs it gets no test runner and no linter."""
-    needed = [text for text in metadata.get_all("Requires-Dist") if ";" not in text]
+    needed = [text for text in metadata.get_all("Requires-Dist", []) if ";" not in text]
     plain = {re.split(r"[<>=!~ ]", text)[0] for text in needed}
     assert {"curl-cffi", "textual"} <= {name.replace("_", "-") for name in plain}
     assert not {"pytest", "hypothesis", "ruff", "mypy"} & plain

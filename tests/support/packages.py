@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 100.0
+PATIENCE = 200.0
 """Seconds for what takes a few, where a registry is asked."""
 SYSTEM = os.pathsep.join(("/usr/local/bin", "/usr/bin", "/bin"))
 
@@ -140,8 +140,6 @@ def environment(folder: Path, wheel: Path, python: str = sys.executable) -> Envi
     """An environment that holds the wheel, what it needs, and nothing else."""
     made = Environment(folder)
     must(*uv(), "venv", "--quiet", "--python", python, folder, cwd=folder.parent)
-    must(
-        *(*uv(), "pip", "install", "--quiet", "--python", made.python, wheel),
-        cwd=folder.parent,
-    )
+    install = (*uv(), "pip", "install", "--quiet", "--python", made.python)
+    must(*install, wheel, cwd=folder.parent)
     return made

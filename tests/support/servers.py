@@ -2,7 +2,7 @@
 
 One value says what a kind of server is: its program, its configuration, and how a
 line of its log reads. Each runs with one door only, from a folder of its own, as
-a child that ends with the `with`; nothing of the system's is read or written.
+a child that ends with the `with`; no configuration of the system's plays a part.
 
     python -m tests.support.servers       # which are here, in which versions
 """
@@ -62,9 +62,10 @@ LANE = (
 class Kind:
     """A kind of server.
 
-    `command`, `config` and what it says of each door have gaps: `{program}`,
-    `{config}` (its file), `{folder}`, `{root}`, `{port}`, `{pem}`, `{said}` (where
-    the log goes) and `{door}`.
+    `command`, `config` and `doors` have gaps: `{program}`, `{config}` (its file),
+    `{folder}` (of its own), `{root}` (what it serves), `{scheme}`, `{port}`, `{pem}`,
+    `{said}` (where its log goes), `{h2}` (where that is spoken); in `config` there is
+    also `{door}`, and `{as_root}` where root starts it.
     """
 
     name: str
@@ -78,16 +79,20 @@ class Kind:
     command: tuple[str, ...]
     config: str = ""
     doors: Mapping[Door, str]
+    """What it can speak, and how its configuration says so."""
+    as_root: str = ""
+    """Who is to do the work of a server that root has started."""
     line: str = LANE
     """What an answer looks like in its log."""
     environment: Mapping[str, str] = field(default_factory=dict)
     ranges: bool = True
+    """Whether it gives parts of files."""
     compresses: bool = True
     """Whether it would compress text for who accepts that."""
 
     def executable(self) -> str | None:
         """Where it is; Debian keeps servers off the path of ordinary users."""
-        if not Path(self.needs).exists():
+        if self.needs and not Path(self.needs).exists():
             return None
         path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
         return shutil.which(self.program, path=path)
@@ -120,7 +125,7 @@ NGINX = Kind(
 daemon off;
 worker_processes 2;
 pid {folder}/pid;
-{user}
+{as_root}
 events {{ }}
 http {{
     log_format lanes 'lane $remote_port $status $request';
@@ -143,6 +148,7 @@ http {{
 }}
 """,
     doors={Door.HTTP: "", Door.HTTPS: "ssl", Door.H2: "ssl http2"},
+    as_root="user root root;",
 )
 
 _APACHE_MODULES = "/usr/lib/apache2/modules"
@@ -170,7 +176,7 @@ ServerRoot {folder}
 DefaultRuntimeDir {folder}
 ServerName localhost
 Listen 127.0.0.1:{port}
-{user}
+{as_root}
 StartServers 1
 PidFile {folder}/pid
 ErrorLog {said}
@@ -188,6 +194,7 @@ DocumentRoot {root}
         Door.HTTPS: f"{_APACHE_TLS} Protocols http/1.1",
         Door.H2: f"{_APACHE_TLS} Protocols h2 http/1.1",
     },
+    as_root="User nobody\nGroup nogroup",
 )
 """Its ETags have the inode in them, as they had by default for many years: each of
 several nodes tells another."""
@@ -207,6 +214,7 @@ server.bind = "127.0.0.1"
 server.port = {port}
 server.document-root = "{root}"
 server.upload-dirs = ("{folder}")
+server.stat-cache-engine = "disable"
 mimetype.assign = (".txt" => "text/plain", "" => "application/octet-stream")
 deflate.mimetypes = ("text/plain")
 deflate.allowed-encodings = ("gzip")
@@ -215,7 +223,7 @@ accesslog.filename = "|exec tee -a {said}"
 {door}
 """,
     doors={
-        Door.HTTP: _LIGHTTPD_H1,
+        Door.HTTP: "",
         Door.HTTPS: _LIGHTTPD_TLS + _LIGHTTPD_H1,
         Door.H2: _LIGHTTPD_TLS,
     },
@@ -339,6 +347,7 @@ backend nodes
 """Of no use by itself: see `before`."""
 
 KINDS = (NGINX, APACHE, LIGHTTPD, CADDY, NODE, PYTHON, HAPROXY)
+"""All of them."""
 
 
 def before(*nodes: Server) -> Kind:
@@ -387,16 +396,15 @@ class Server:
         An answer may be here before its line is. Where a server does not tell
         connections apart, each answer has its own.
         """
-        found = [
-            {"connection": match.start(), **match.groupdict()}
-            for match in re.finditer(
-                self.kind.line, self.said.read_text(), re.MULTILINE
-            )
-            if match["target"] == target
-        ]
+        log = self.said.read_text()
         return [
-            Answered(int(one["connection"]), int(one["status"]), str(one["protocol"]))
-            for one in found
+            Answered(
+                int(match.groupdict().get("connection", match.start())),
+                int(match["status"]),
+                match["protocol"],
+            )
+            for match in re.finditer(self.kind.line, log, re.MULTILINE)
+            if match["target"] == target
         ]
 
 
@@ -448,15 +456,11 @@ def _command(server: Server, root: Path) -> list[str]:
         "said": server.said,
         "scheme": server.door.scheme,
         "h2": "h2" if server.door is Door.H2 else "",
-        "user": _USERS.get(kind.name, "") if os.geteuid() == 0 else "",
+        "as_root": kind.as_root if os.geteuid() == 0 else "",
     }
     gaps["door"] = kind.doors[server.door].format(**gaps)
     config.write_text(kind.config.format(**gaps))
     return [word.format(**gaps) for word in kind.command]
-
-
-_USERS = {NGINX.name: "user root root;", APACHE.name: "User nobody\nGroup nogroup"}
-"""Who is to do the work of a server that root has started."""
 
 
 @cache

@@ -100,6 +100,36 @@ async def test_the_smallest_terminal_that_will_do(tmp_path: Path) -> None:
         await terminal.shows("[2 Lanes]", "q Quit")
 
 
+# -- what is set -----------------------------------------------------------------
+
+
+@pytest.mark.option("mouse")
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_the_mouse_may_stay_with_the_terminal(
+    tmp_path: Path, *, is_ours: bool
+) -> None:
+    """With `mouse = false` nothing asks for clicks, so that text can be selected."""
+    mouse = str(is_ours).lower()
+    async with opened(tmp_path, HYDRA_TUI_MOUSE=mouse) as terminal:
+        await terminal.shows("q Quit")
+        terminal.type("q")
+        assert await terminal.ended() == 0
+        assert (b"\x1b[?1000h" in terminal.written) is is_ours
+
+
+@pytest.mark.option("theme")
+async def test_a_theme_has_its_own_colours(tmp_path: Path) -> None:
+    """What is drawn at first is drawn in the colours that are set."""
+    seen = set()
+    for theme in ("hydra", "dracula"):
+        async with opened(tmp_path, HYDRA_TUI_THEME=theme) as terminal:
+            await terminal.shows("q Quit")
+            seen.add(frozenset(re.findall(rb"\x1b\[([\d;]*)m", terminal.written)))
+            terminal.type("q")
+            assert await terminal.ended() == 0
+    assert len(seen) == 2
+
+
 # -- no screen -------------------------------------------------------------------
 
 
