@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from itertools import islice
 from time import monotonic
 from typing import TextIO
 
 from engine import EngineSnapshot, Event, EventKind, Field, JobSnapshot, JobState
 from hydratui.exit_codes import READER_GONE, exit_code_of
+from hydratui.outlet import Outlet
 from hydratui.reporters import Failure, Reporter, stamp
 
 VERSION = 1
@@ -37,7 +37,7 @@ class JsonLines(Reporter):
     """A line for each event and each look, and one at the end that sums up."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out = out
+        self._out = Outlet(out)
         self._began = monotonic()
         self._last: EngineSnapshot | None = None
         self._told: set[object] = set()
@@ -85,13 +85,12 @@ class JsonLines(Reporter):
             "exit_code": code,
         }
         self._write("summary", NOBODY, fields)
+        self._out.close()
 
     def _write(
         self, kind: str, job: int, fields: Mapping[str, Field], at: float | None = None
     ) -> None:
-        with suppress(OSError):  # that nobody reads this is no reason to fail
-            self._out.write(line(kind, job, fields, stamp(at)))
-            self._out.flush()
+        self._out.write(line(kind, job, fields, stamp(at)))
 
 
 def line(kind: str, job: int, fields: Mapping[str, Field], moment: str) -> str:

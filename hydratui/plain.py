@@ -7,12 +7,12 @@ to: after ten seconds such a line comes every ten.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from time import monotonic
 from typing import TextIO
 
 from engine import EngineSnapshot, Event, EventKind, JobState
 from hydratui.exit_codes import READER_GONE
+from hydratui.outlet import Outlet
 from hydratui.reporters import Failure, Reporter
 from hydratui.text import duration, eta, fit, percent, rate, safe, size
 
@@ -40,18 +40,16 @@ class Quiet(Reporter):
     """Tells nothing but what went wrong."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out = out
+        self._out = Outlet(out)
 
     def fail(self, failure: Failure) -> None:
         if failure.code == READER_GONE:
             return
         about = f"{failure.about}: " if failure.about else ""
-        self._write(safe(f"hydra-tui: {about}{failure.reason}") + "\n")
+        self._out.write(safe(f"hydra-tui: {about}{failure.reason}") + "\n")
 
-    def _write(self, text: str) -> None:
-        with suppress(OSError):  # that nobody reads this is no reason to fail
-            self._out.write(text)
-            self._out.flush()
+    def end(self, code: int) -> None:  # noqa: ARG002
+        self._out.close()
 
 
 class Plain(Quiet):
@@ -60,7 +58,6 @@ class Plain(Quiet):
     def __init__(self, out: TextIO) -> None:
         super().__init__(out)
         self._began = monotonic()
-        self._moves = out.isatty()
         self._is_moving = False
         self._looks = 0
         self._last = 0
@@ -75,12 +72,12 @@ class Plain(Quiet):
 
     def look(self, snapshot: EngineSnapshot) -> None:
         self._looks += 1
-        if self._moves or self._looks <= EAGER or self._looks % SPARSE == 0:
+        if self._out.moves or self._looks <= EAGER or self._looks % SPARSE == 0:
             self._move(progress(snapshot))
 
     def leave(self, snapshot: EngineSnapshot) -> None:
         if self._is_moving:
-            self._write("\n")
+            self._out.write("\n")
             self._is_moving = False
         if snapshot.received:
             self._stay(f"   total  {total(snapshot, monotonic() - self._began)}")
@@ -90,16 +87,20 @@ class Plain(Quiet):
 
     def fail(self, failure: Failure) -> None:
         if failure.code != READER_GONE:
-            self._write("".join(f"{safe(one)}\n" for one in failure.trace.splitlines()))
+            self._out.write(
+                "".join(f"{safe(one)}\n" for one in failure.trace.splitlines())
+            )
         super().fail(failure)
 
     def _stay(self, text: str) -> None:
-        self._write(f"{self._over()}{safe(text)}\n")
+        self._out.write(f"{self._over()}{safe(text)}\n")
         self._is_moving = False
 
     def _move(self, text: str) -> None:
-        self._write(f"{self._over()}{safe(text)}" + ("" if self._moves else "\n"))
-        self._is_moving = self._moves
+        self._out.write(
+            f"{self._over()}{safe(text)}" + ("" if self._out.moves else "\n")
+        )
+        self._is_moving = self._out.moves
 
     def _over(self) -> str:
         return "\r\x1b[K" if self._is_moving else ""

@@ -97,10 +97,10 @@ def failure_of(error: BaseException, *, traced: bool) -> Failure:
     error = _alone(error)
     code, reason = exit_code(error), str(error)
     if code == BUG:
-        reason = f"unexpected {type(error).__name__}: {reason}"
+        reason = scrubbed(f"unexpected {type(error).__name__}: {reason}")
     trace = "".join(traceback.format_exception(error)) if traced else ""
     word, about = getattr(error, "word", "bug"), getattr(error, "about", "")
-    return Failure(code, word, scrubbed(reason), about, scrubbed(trace))
+    return Failure(code, word, reason, about, scrubbed(trace))
 
 
 def _alone(error: BaseException) -> BaseException:

@@ -268,3 +268,14 @@ def test_zsh_offers_what_may_follow(zsh: Zsh) -> None:
         "-- --on-": "-- --on-",
     }.items():
         assert zsh.line(f"hydra-tui {begun}") == f"hydra-tui {ended}"
+
+
+@needs("zsh")
+def test_zsh_may_source_it(tmp_path: Path) -> None:
+    """As well as find it among its functions; sourcing completes nothing by itself."""
+    path = tmp_path / "completion"
+    path.write_text(script("zsh"))
+    setup = 'autoload -Uz compinit; compinit -uD; source "$0"; print $_comps[hydra-tui]'
+    command = ["zsh", "-fc", setup, str(path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("_hydra-tui\n", "")

@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 MINORS = (11, 12, 13, 14)
 FILE = Content(2_000_003, seed=5)
 QUICKLY = {"PIP_NO_COMPILE": "1"}
+OWN = "tests/packaging/test_install.py"
 HEAVY = {"asyncio", "curl_cffi", "engine", "textual"}
 
 
@@ -195,11 +196,11 @@ async def test_the_first_command(built: Built, tmp_path: Path) -> None:
 
 
 async def test_the_second_command(built: Built, tmp_path: Path) -> None:
-    """It installs what the tests need, and runs them: here it only lists them."""
+    """It installs what the tests need, and runs them: here it only lists these."""
     command = first_commands()[1]
     assert command.endswith("-m pytest")
     project = packages.copied(tmp_path)
-    env = surroundings() | QUICKLY | {"PYTEST_ADDOPTS": "--collect-only -q"}
+    env = surroundings() | QUICKLY | {"PYTEST_ADDOPTS": f"--collect-only -q {OWN}"}
     ran = await run("bash", "-c", command, cwd=project, env=env)
     assert ran.code == 0, ran.out[-2000:] + ran.err
-    assert "tests/packaging/test_install.py::test_the_second_command" in ran.out
+    assert f"{OWN}::test_the_second_command" in ran.out

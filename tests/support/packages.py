@@ -100,20 +100,19 @@ def nobody(home: Path, *programs: Path) -> dict[str, str]:
 
 def unreachable() -> str:
     """Why nothing can be installed here; nothing where it can."""
-    try:
-        command = (*uv(), "pip", "compile", "--quiet", "-")
-        subprocess.run(
-            command,
-            input="defusedxml",
-            env=surroundings(),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"no package can be installed here: {error}"
-    return ""
+    command = (*uv(), "pip", "compile", "--quiet", "-")
+    asked = subprocess.run(
+        command,
+        input="defusedxml",
+        env=surroundings(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    if not asked.returncode:
+        return ""
+    return f"no package can be installed here: {' '.join(asked.stderr.split())}"
 
 
 def uv() -> tuple[str, ...]:

@@ -16,19 +16,23 @@ from random import Random
 
 from tests.benchmarks.simulation.sites import FIRST_WINDOW, Outage, Site
 
-FINEST, COARSEST = 0.01, 0.08
+FINEST, COARSEST = 0.01, 0.15
 """Seconds between two deliveries of one connection: more of them when there are few."""
 EACH = 0.0025
+FLUSH = 0.004
+"""Seconds until the first bytes are delivered."""
 MOUTHFUL = 1 << 20
 """Bytes that are delivered at once at most."""
 IDLE = 1.0
 """Seconds after which a connection begins slowly again (RFC 5681 section 4.1)."""
 UNSTEADY = 0.25
 """By what share a lossy connection is faster or slower than it should be."""
-STEADY_FOR = 0.5
+STEADY_FOR = 2.0
 """Seconds at least that its luck lasts."""
 NEXT = 1e-6
 """Seconds that a look is late, so that what it looks for has come."""
+SOON = 0.01
+"""Seconds until shares follow what grows or varies: all of it together."""
 
 Claim = tuple[float, Hashable]
 """The most that somebody can use, and the uplink that it comes over."""
@@ -86,6 +90,7 @@ class Host:
         self.connections = self.requests = self.refused = 0
         self.serving = 0
         """Requests that it is at, as it knows."""
+        self.lane = site.lane
 
 
 class Flow:
@@ -100,6 +105,7 @@ class Flow:
         arrive: Callable[[int], None],
     ) -> None:
         self.connection = connection
+        self._host = connection.host
         self.left = size
         self.rate = 0.0
         self.is_paused = False
@@ -107,7 +113,9 @@ class Flow:
         self._crawl = crawl
         self._arrive = arrive
         self._loop = asyncio.get_running_loop()
-        self._at = self._delivered_at = self._loop.time()
+        self._at = self._loop.time()
+        self._delivers_at = self._at + FLUSH
+        """When whatever has come is handed over: the first of it soon."""
         self._part = 0.0
         """Bytes that have come and are not delivered."""
         self._burst = min(float(size), connection.window)
@@ -119,14 +127,13 @@ class Flow:
 
     @property
     def most(self) -> float:
-        """What it could bring if it were alone."""
-        if self.is_paused or self._network.is_out:
+        """What it could bring if it were alone and nothing were out."""
+        if self.is_paused:
             return 0.0
-        site = self.connection.host.site
-        most = min(site.lane * self._luck, self._crawl)
+        most = min(self._host.lane * self._luck, self._crawl)
         if self._burst > 0:
             return most
-        return min(most, self.connection.window / site.rtt)
+        return min(most, self.connection.window / self._host.site.rtt)
 
     def move(self, rate: float) -> None:
         """From now on it brings so much."""
@@ -152,34 +159,38 @@ class Flow:
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _set_timer(self) -> None:
-        self.stop()
+        """Look when something is due; who looks too early looks again."""
         if self.rate <= 0:
+            self.stop()
             return
         now = self._loop.time()
         wanted = max(min(self.left, MOUTHFUL) - self._part, 0.0)
-        due = now + wanted / self.rate
-        due = min(due, max(self._delivered_at + self._network.quantum, now))
-        due = min(due, self._luck_ends)
+        due = min(now + wanted / self.rate, self._luck_ends)
+        due = min(due, max(self._delivers_at, now))
         if self._burst > 0:
             due = min(due, now + self._burst / self.rate)
         elif self._is_bound:
             due = min(due, max(self._round_ends, now))
-        self._timer = self._loop.call_at(due + NEXT, self._look)
+        if self._timer is None or not now < self._timer.when() <= due + NEXT:
+            self.stop()
+            self._timer = self._loop.call_at(due + NEXT, self._look)
 
     @property
     def _is_bound(self) -> bool:
         """Whether its window is what holds it back, and may grow."""
-        site, window = self.connection.host.site, self.connection.window
-        bound = window / site.rtt
-        return self.rate >= 0.9 * bound and bound < min(
-            site.lane, site.uplink, self._network.downlink
-        )
+        bound = self.connection.window / self._host.site.rtt
+        if self.rate < 0.9 * bound:
+            return False
+        site = self._host.site
+        return bound < min(self._host.lane, site.uplink, self._network.downlink)
 
     def _look(self) -> None:
+        self._timer = None
         self.settle()
-        now = self._loop.time()
+        now, was_bursting = self._loop.time(), self._burst > 0
         is_changed = self._grow(now)
         if now >= self._luck_ends:
             self._roll()
@@ -187,8 +198,10 @@ class Flow:
         self._deliver(now)
         if self.left and not self.is_paused:
             self._set_timer()
-        if is_changed or not self.left:
+        if not self.left or (was_bursting and is_changed):
             self._network.change()
+        elif is_changed:
+            self._network.change_soon()
 
     def _grow(self, now: float) -> bool:
         """The window doubles in each round trip that it was what was missing."""
@@ -207,9 +220,8 @@ class Flow:
 
     def _deliver(self, now: float) -> None:
         size = min(int(self._part + 0.5), self.left)
-        is_due = now >= self._delivered_at + self._network.quantum
-        if size and (is_due or size >= min(self.left, MOUTHFUL)):
-            self._delivered_at = now
+        if size and (now >= self._delivers_at or size >= min(self.left, MOUTHFUL)):
+            self._delivers_at = now + self._network.quantum
             self._part -= size
             self.left -= size
             self._arrive(size)
@@ -241,6 +253,7 @@ class Network:
         self.flows: dict[Flow, None] = {}
         self._loop = asyncio.get_running_loop()
         self._is_changed = False
+        self._later: asyncio.TimerHandle | None = None
         if outage is not None:
             self._loop.call_at(self.began + outage.begin, self.change)
             self._loop.call_at(self.began + outage.begin + outage.seconds, self.change)
@@ -277,25 +290,35 @@ class Network:
             self.change()
 
     def change(self) -> None:
-        """Something is other than it was: shares are computed anew, once a turn."""
+        """Somebody comes or goes: shares are computed anew, once a turn."""
         if not self._is_changed:
             self._is_changed = True
             self._loop.call_soon(self._share)
 
+    def change_soon(self) -> None:
+        """Somebody may use more, or less, than before."""
+        if self._later is None:
+            self._later = self._loop.call_later(SOON, self._share)
+
     def _share(self) -> None:
         self._is_changed = False
-        flows = list(self.flows)
-        claims = [(flow.most, flow.connection.host) for flow in flows]
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        claims = [(flow.most, flow.connection.host) for flow in self.flows]
+        for flow, rate in zip(self.flows, self._shares(claims), strict=True):
+            flow.move(rate)
+
+    def _shares(self, claims: list[tuple[float, Host]]) -> list[float]:
+        if self.is_out:
+            return [0.0] * len(claims)
         wanted: dict[Host, float] = defaultdict(float)
         crowd: dict[Host, int] = defaultdict(int)
         for most, host in claims:
             wanted[host] += most
             crowd[host] += 1
         uplinks = {host: host.site.capacity(count) for host, count in crowd.items()}
-        fits = all(sum_ <= uplinks[host] for host, sum_ in wanted.items())
+        fits = all(uplinks[host] >= total for host, total in wanted.items())
         if fits and sum(wanted.values()) <= self.downlink:
-            rates = [most for most, _ in claims]
-        else:
-            rates = fair(claims, uplinks, self.downlink)
-        for flow, rate in zip(flows, rates, strict=True):
-            flow.move(rate)
+            return [most for most, _ in claims]
+        return fair(claims, uplinks, self.downlink)

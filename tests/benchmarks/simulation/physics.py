@@ -3,7 +3,9 @@
 One file: the first request must be answered before others can ask, as nobody knows
 the file before. All other lanes have connected meanwhile, each to whoever serves it,
 and ask at once; each begins as slowly as TCP does. Nothing crawls, breaks or is
-refused, as who knows it all avoids it; an outage costs its seconds.
+refused, as who knows it all avoids it; an outage costs its seconds. A stream is
+bounded by its buffer: the more lanes share it, the shorter is what each may ask for,
+and the larger the part of the time in which it waits for an answer.
 
 Many files: as many lanes as files may be at work at the same time, each asking again
 as soon as it has its answer, and no faster than all bytes fit through what is shared.
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from math import inf, log2
 
-from engine.config import MOST_JOBS, MOST_LANES
+from engine.config import MOST_JOBS, MOST_LANES, Config
 from tests.benchmarks.simulation.shapes import Shape
 from tests.benchmarks.simulation.sites import FIRST_WINDOW, Site
 
@@ -32,15 +34,37 @@ def ideal(shape: Shape) -> float:
 
 
 def _of_one(shape: Shape) -> float:
+    begun, left = _beginning(shape)
+    return begun + left / _steady(shape)
+
+
+def _steady(shape: Shape) -> float:
+    """Of all together, once all are as fast as they can be."""
+    sites = list(shape.sites.values())
+    rate = _rate(shape, sites, inf)
+    if not shape.is_stream or len(sites) > 1 or sites[0].lane == inf:
+        return rate
+    (site,) = sites
+    return min(rate, max(_in_order(site, n) for n in range(1, _lanes(site, shape) + 1)))
+
+
+def _in_order(site: Site, lanes: int) -> float:
+    """What so many lanes bring that share a buffer, each a part of it in its hands."""
+    part = Config().buffer / lanes
+    return lanes * part / (part / site.lane + site.rtt + site.think)
+
+
+def _beginning(shape: Shape) -> tuple[float, float]:
+    """When all are as fast as they can be, and the bytes that are left then."""
     sites = list(shape.sites.values())
     first = sites[0]
     answered = (first.handshakes + 1) * first.rtt + first.think
-    left, now = float(shape.size), answered
+    left, now, steady = float(shape.size), answered, _steady(shape)
     settled = answered + max(_ramp(site, shape) + site.rtt + site.think for site in sites)
     while left > 0 and now < settled:
-        left -= STEP * _rate(shape, sites, now - answered)
+        left -= STEP * min(_rate(shape, sites, now - answered), steady)
         now += STEP
-    return now + max(left, 0.0) / _rate(shape, sites, inf)
+    return now, max(left, 0.0)
 
 
 def _lanes(site: Site, shape: Shape) -> int:
@@ -69,7 +93,8 @@ def _of_site(shape: Shape, site: Site, since: float, *, is_first: bool) -> float
     asked = since - site.rtt - site.think
     later = _of_lane(site, asked)
     first = _of_lane(site, since) if is_first else later
-    return min(first + (lanes - 1) * later, site.uplink)
+    others = (lanes - 1) * later if lanes > 1 else 0.0
+    return min(first + others, site.uplink)
 
 
 def _of_lane(site: Site, since: float) -> float:
