@@ -46,11 +46,15 @@ FILES = {
 }
 
 
-def _tasks() -> set[str]:
+def _tasks() -> set[asyncio.Task[Any]]:
     """What runs, the origin not counted: it is somebody else's, in the same process."""
-    coroutines = (task.get_coro() for task in asyncio.all_tasks())
-    names = (getattr(coroutine, "__qualname__", "") for coroutine in coroutines)
-    return {name for name in names if not name.startswith("Origin.")}
+    return {
+        task for task in asyncio.all_tasks() if not _name(task).startswith("Origin.")
+    }
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return str(getattr(task.get_coro(), "__qualname__", ""))
 
 
 def _threads() -> set[threading.Thread]:
@@ -61,7 +65,7 @@ def _threads() -> set[threading.Thread]:
 class Held:
     """What this process has under way."""
 
-    tasks: set[str] = field(default_factory=_tasks)
+    tasks: set[asyncio.Task[Any]] = field(default_factory=_tasks)
     threads: set[threading.Thread] = field(default_factory=_threads)
     files: set[tuple[str, str]] = field(default_factory=open_files)
 
@@ -316,3 +320,26 @@ async def test_the_example_of_the_readme(tmp_path: Path) -> None:
     assert ran.out.startswith("download/b.gz ")
     assert "md5" in ran.out
     assert await asyncio.to_thread(os.listdir, tmp_path / "download") == ["b.gz"]
+
+
+WATCHED = """\
+import os, sys
+
+def look(event, arguments):
+    if event in {"open", "os.listdir", "os.mkdir", "sqlite3.connect"}:
+        assert not str(arguments[0]).startswith(os.environ["HOME"]), arguments
+
+sys.addaudithook(look)
+"""
+
+
+async def test_it_looks_for_no_home(tmp_path: Path) -> None:
+    """A program that only imports the engine opens nothing in the home of its user."""
+    [program] = blocks(section("From Python"), "python")
+    (home := tmp_path / "home").mkdir()
+    async with Origin(EXAMPLES) as origin:
+        program = WATCHED + program.replace(SITE, origin.url(""))
+        env = {"HOME": str(home), "PYTHONPATH": str(ROOT)}
+        ran = await run(sys.executable, "-c", program, cwd=tmp_path, env=env)
+        assert origin.served >= sum(content.size for content in BLOCKS)
+    assert (ran.code, ran.err) == (0, "")

@@ -16,6 +16,7 @@ from hydratui.completion import script
 from hydratui.manual import manual
 
 ROOT = Path(__file__).parents[2]
+SHARE = ROOT / "hydratui" / "share"
 SHARED: dict[str, Callable[[], str]] = {
     "man/man1/hydra-tui.1": manual,
     "bash-completion/completions/hydra-tui": partial(script, "bash"),
@@ -28,7 +29,7 @@ SHARED: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("name", SHARED)
 def test_a_shared_file_is_what_is_printed(name: str) -> None:
     """Whoever changes the table of options renews the files."""
-    there = (ROOT / "share" / name).read_text()
+    there = (SHARE / name).read_text()
     assert there == SHARED[name]() + "\n", __doc__
 
 
@@ -36,15 +37,15 @@ def test_the_shared_files_are_installed() -> None:
     """The wheel brings the whole folder, and there is nothing else in it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["shared-data"] == {"share": "share"}
-    there = (path for path in (ROOT / "share").rglob("*") if path.is_file())
-    assert {str(path.relative_to(ROOT / "share")) for path in there} == set(SHARED)
+    assert wheel["shared-data"] == {"hydratui/share": "share"}
+    there = (path for path in (SHARE).rglob("*") if path.is_file())
+    assert {str(path.relative_to(SHARE)) for path in there} == set(SHARED)
 
 
 def renew() -> None:
     """Write what the program prints now."""
     for name, text in SHARED.items():
-        path = ROOT / "share" / name
+        path = SHARE / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text() + "\n")
 

@@ -140,9 +140,8 @@ async def test_uv_tool(built: Built, origin: Origin, tmp_path: Path) -> None:
 
 def test_what_is_shared(installed: Environment) -> None:
     """The manual and the completions are where shells and `man` look for them."""
-    shared = [
-        path.relative_to(ROOT) for path in (ROOT / "share").rglob("*") if path.is_file()
-    ]
+    there, files = ROOT / "hydratui", (ROOT / "hydratui" / "share").rglob("*")
+    shared = [path.relative_to(there) for path in files if path.is_file()]
     assert Path("share/man/man1/hydra-tui.1") in shared
     assert all((installed.folder / path).is_file() for path in shared)
 
