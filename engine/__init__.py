@@ -67,6 +67,7 @@ from engine.model import (
 )
 from engine.ranges import ByteRange
 from engine.store import Store, default_path, open_store
+from engine.timetable import Timetable
 from engine.transport import browsers
 from engine.unfolding import specs_of_metalink
 
@@ -111,6 +112,7 @@ __all__ = [
     "RefusedError",
     "SourceSnapshot",
     "Store",
+    "Timetable",
     "UsageError",
     "WindowChange",
     "WindowSnapshot",

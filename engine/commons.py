@@ -8,7 +8,7 @@ source for its URLs, and a delivery to a file, to a reader or to a command.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
+from time import localtime, monotonic
 
 from engine.config import Config
 from engine.cookies import read_cookies
@@ -26,6 +26,7 @@ from engine.places import Places
 from engine.search import Search
 from engine.sinks import StreamSink
 from engine.source import Source
+from engine.timetable import Timetable
 from engine.transport import Transport
 from engine.verify import Verifier
 from engine.window import Window
@@ -37,7 +38,8 @@ class Commons:
     """Shared by the jobs of one engine, which enters and leaves the transport."""
 
     def __init__(self, config: Config, ledger: Ledger | None) -> None:
-        self.limiter = Limiter(config.limit)
+        self.limiter = Limiter()
+        self.set_limit(config.timetable)
         self.transport = Transport(
             browser=config.browser,
             cacert=str(config.cacert) if config.cacert else None,
@@ -65,6 +67,21 @@ class Commons:
         if self._ledger is not None:
             self._ledger.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
+
+    # -- the limit -------------------------------------------------------------
+
+    def set_limit(self, limit: float | Timetable | None) -> None:
+        """A timetable, or a rate that holds until the timetable has another."""
+        if isinstance(limit, Timetable):
+            self._timetable, self._scheduled = limit, limit.at(_minute())
+            limit = self._scheduled
+        self.limiter.rate = limit
+
+    def keep_time(self) -> None:
+        """Let the timetable have its way when its hour has come."""
+        rate = self._timetable.at(_minute())
+        if rate != self._scheduled:
+            self.set_limit(self._timetable)
 
     # -- windows ---------------------------------------------------------------
 
@@ -145,3 +162,9 @@ class Commons:
             name=job.spec.name,
             restart=restart,
         )
+
+
+def _minute() -> int:
+    """Of the local day."""
+    now = localtime()
+    return now.tm_hour * 60 + now.tm_min

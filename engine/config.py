@@ -17,6 +17,7 @@ from engine.errors import UsageError
 from engine.model import Header, JobSpec, OnConflict
 from engine.naming import sanitise
 from engine.proxies import check_proxy
+from engine.timetable import Timetable
 
 MIB = 1024 * 1024
 MOST_LANES = 128
@@ -53,8 +54,8 @@ class Config:
     """Largest range that is asked for, of a stream."""
     buffer: int = 64 * MIB
     """Most memory that a stream may hold."""
-    limit: float | None = None
-    """Bytes per second, everything together."""
+    limit: float | Timetable | None = None
+    """Bytes per second, everything together; by the time of day, if so wanted."""
     browser: str | None = "chrome120"
     """Whose TLS and header fingerprint to show; None is plain curl."""
     headers: tuple[Header, ...] = field(default=(), repr=False)
@@ -93,7 +94,8 @@ class Config:
         _between("min_chunk_mb", self.min_chunk, MIB // 16, 1024 * MIB, "MiB")
         _between("stream_chunk_mb", self.stream_chunk, MIB // 4, 1024 * MIB, "MiB")
         _between("buffer", self.buffer, 4 * MIB, 64 * 1024 * MIB, "MiB")
-        _between("limit", self.limit, 1, 1e12)
+        for _, rate in self.timetable.entries:
+            _between("limit", rate, 1, 1e12)
         _between("give_up_after", self.give_up_after, 0, 1e9)
         _between("stall_timeout", self.stall_timeout, 0.1, 1e6)
         _between("connect_timeout", self.connect_timeout, 0.1, 1e6)
@@ -103,6 +105,12 @@ class Config:
             raise UsageError("--user and a header Authorization exclude each other")
         if self.proxy:
             check_proxy(self.proxy)
+
+    @property
+    def timetable(self) -> Timetable:
+        """The limit, as what holds at which time."""
+        limit = self.limit
+        return limit if isinstance(limit, Timetable) else Timetable.always(limit)
 
     def directory_of(self, spec: JobSpec) -> Path:
         """Where its file goes."""

@@ -47,7 +47,10 @@ class Login:
         parts = urlsplit(url)
         if parts.username is not None:
             return url
-        user, password = (quote(word, "", errors="surrogateescape") for word in (self.user, self.password))
+        user, password = (
+            quote(word, "", errors="surrogateescape")
+            for word in (self.user, self.password)
+        )
         return parts._replace(netloc=f"{user}:{password}@{parts.netloc}").geturl()
 
 

@@ -58,6 +58,7 @@ from engine.sinks import StreamSink
 from engine.source import Source
 from engine.store import Saved, Store
 from engine.streams import Streams
+from engine.timetable import Timetable
 from engine.unfolding import unfold
 
 TICK = 0.1
@@ -282,13 +283,18 @@ class Engine:
     def set_limit(self, rate: float | None, job: JobId | None = None) -> None:
         """Most bytes per second from now on, of one job or of everything together.
 
-        None takes the limit away.
+        None takes the limit away. For everything it holds until the timetable, if
+        there is one, has another rate.
         """
         if job is None:
-            self._commons.limiter.rate = rate
+            self._commons.set_limit(rate)
         else:
             self._jobs[job].set_limit(rate)
             self._touch(job)
+
+    def set_timetable(self, timetable: Timetable) -> None:
+        """What everything together may bring at which time of the day, from now on."""
+        self._commons.set_limit(timetable)
 
     def set_threads(self, job: JobId, n: int | None) -> None:
         """Most lanes of a job, from now on; None lets the window find out."""
@@ -551,6 +557,7 @@ class Engine:
             if (slept := heartbeat.beat(Moment.now())) is not None:
                 for run in self._crew:
                     run.job.effort.wake(slept)
+            self._commons.keep_time()
             self._commons.judge(now)
             for run in self._crew:
                 run.job.effort.tick()

@@ -29,7 +29,11 @@ class Lane:
         self.task: asyncio.Task[None] | None = None
         self.is_dismissed = False
         self.is_renewed = False
+        self.is_expected = response is None
+        """Whether it has taken off and has had no byte yet."""
         self.ask(segment, now)
+        if response is not None:
+            self.state = LaneState.RECEIVING
 
     def ask(self, segment: Segment, now: float) -> None:
         """Begin a request: its rate counts from here, waiting included."""

@@ -242,6 +242,8 @@ class Transfer:
         lane = Lane(segment, mirror, monotonic(), response)
         self.lanes[segment.lane] = lane
         mirror.enter()
+        if lane.is_expected:
+            mirror.window.expect()
         task = group.create_task(self._fly(lane), name=f"lane {lane.number}")
         lane.task = task
         self._tasks.add(task)
@@ -251,6 +253,7 @@ class Transfer:
         """Clean up after a lane; one cancelled before its first step never could."""
         self._tasks.discard(task)
         del self.lanes[lane.number]
+        self._answered(lane)
         lane.mirror.leave()
         self._let_go(lane)
         self.poke()
@@ -418,11 +421,18 @@ class Transfer:
         now, window = monotonic(), lane.mirror.window
         if lane.state is LaneState.CONNECTING:
             window.latency = max(now - lane.asked_at, 0.8 * window.latency)
+        self._answered(lane)
         lane.state = LaneState.RECEIVING
         lane.meter.add(size, now)
         lane.heard_at = now
         lane.mirror.received(size, now)
         self._on_bytes(size)
+
+    def _answered(self, lane: Lane) -> None:
+        """It has had its first bytes, or never will."""
+        if lane.is_expected:
+            lane.is_expected = False
+            lane.mirror.window.answered()
 
     async def _store(self, lane: Lane, block: Block) -> None:
         """Claim what of the block is new, hand it to the sink, and land it."""

@@ -4,7 +4,8 @@ The policy, a function of what each interval brought:
 
 - start at 4 and double while each doubling brings a quarter more bytes;
 - then one more at a time, kept while it brings at least half of its fair share;
-- otherwise go back and hold, and try again now and then;
+- otherwise go back and hold, and try again now and then; but not while bytes come
+  faster and faster: far away a new connection takes many round trips to be fast;
 - halve on a refusal (429, 503, 403 where it had worked) and on bursts of broken
   connections, at most once per `CUT_SPACING`: what one storm cost is charged once;
   where all break together that is an outage, and the window is kept;
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 
 from engine.model import WindowChange, WindowSnapshot
@@ -35,6 +37,12 @@ BURST = 4
 HOLD = 8.0
 """Seconds before a window that stopped paying is tried one larger again."""
 DOUBLING_PAYS = 0.25
+RISING = 0.1
+"""How much more the later half of an interval must bring, to be still beginning."""
+MANY = 8
+"""One in so many unanswered lanes are enough to wait for."""
+LONGEST_ANSWER = 5.0
+"""Seconds to wait at most for those that a step let start."""
 REMEMBERED = 64
 """Changes kept for the graph."""
 
@@ -60,6 +68,10 @@ class Window:
         self._hold_until = 0.0
         self._cut_at = -CUT_SPACING
         self._refused_at = -HOLD
+        self._stepped_at = -inf
+        """When the last step was made, as long as it waits for answers."""
+        self._unanswered = 0
+        """Lanes that took off and have had no byte yet."""
         self._wanted = False
         self._lost = self._lost_of = self._bytes_since_loss = 0
         self._changes: deque[WindowChange] = deque(maxlen=REMEMBERED)
@@ -122,6 +134,14 @@ class Window:
         self._bytes += size
         self._bytes_since_loss += size
 
+    def expect(self) -> None:
+        """A lane has taken off; it brings nothing until it is answered."""
+        self._unanswered += 1
+
+    def answered(self) -> None:
+        """One of those has had its first bytes, or has given up."""
+        self._unanswered -= 1
+
     def excuse(self, reason: str) -> None:
         """Something else was the limit in this interval; it will not be judged."""
         self._excuse = reason
@@ -161,9 +181,9 @@ class Window:
 
     def judge(self, now: float) -> None:
         """End the interval if it was long enough, and move the window by it."""
-        if now - self._began < self._needed():
+        if self._goes_on(now):
             return
-        rate = self._bytes / (now - self._began)
+        rate, is_rising = self._bytes / (now - self._began), self._is_rising(now)
         lost, judged = self._lost, self._wanted and not self._excuse and rate > 0
         is_burst = max(2, self.size / BURST) <= lost < self._lost_of
         others_go_on = self._bytes_since_loss > 0
@@ -171,7 +191,7 @@ class Window:
         if is_burst and others_go_on:
             self._halve(f"{lost} connections broke", now)
         elif judged and not lost:
-            self._move(rate, now)
+            self._move(rate, now, is_rising=is_rising)
 
     def enter(self) -> None:
         self.flying += 1
@@ -201,13 +221,48 @@ class Window:
         self._hold_until = now + HOLD
         self._set(now, size, reason, cut=True)
 
-    def _move(self, rate: float, now: float) -> None:
+    def _goes_on(self, now: float) -> bool:
+        """Whether the interval is not over; one that judges a step begins with answers."""
+        if self._base is not None and self._waits(now):
+            self._count_anew(now)
+            return True
+        passed, needed = now - self._began, self._needed()
+        if self._pays_already(passed):
+            needed /= ROUND_TRIPS
+        if passed < needed and self._half is None and passed >= needed / 2:
+            self._half = (passed, self._bytes)
+        return passed < needed
+
+    def _pays_already(self, passed: float) -> bool:
+        """Whether a doubling brings enough, however it goes on: do not wait for more."""
+        if self._base is None or not self._doubling or passed <= 0:
+            return False
+        return self._bytes / passed >= (1 + DOUBLING_PAYS) * self._base[1]
+
+    def _waits(self, now: float) -> bool:
+        """Whether many of those that the last step let start have brought nothing yet."""
+        is_answered = MANY * self._unanswered <= self.size
+        if is_answered or now - self._stepped_at > LONGEST_ANSWER:
+            self._stepped_at = -inf
+        return self._stepped_at > -inf
+
+    def _is_rising(self, now: float) -> bool:
+        if self._half is None:
+            return False
+        passed, early = self._half
+        late = (self._bytes - early) / (now - self._began - passed)
+        return late > (1 + RISING) * early / passed
+
+    def _move(self, rate: float, now: float, *, is_rising: bool) -> None:
         if self._base is not None:
             base_size, base_rate = self._base
-            self._base = None
             gain = rate / base_rate - 1
             fair = (self.size - base_size) / base_size
-            if gain < min(fair / 2, DOUBLING_PAYS):
+            pays = gain >= min(fair / 2, DOUBLING_PAYS)
+            if is_rising and not pays:
+                return
+            self._base = None
+            if not pays:
                 self._retreat(base_size, gain, now)
                 return
             self._doubling = self._doubling and gain >= DOUBLING_PAYS
@@ -232,15 +287,21 @@ class Window:
         )
 
     def _begin(self, now: float) -> None:
-        self._began = now
-        self._bytes = 0
+        self._count_anew(now)
         self._wanted = False
         self._excuse = ""
         self._lost = self._lost_of = self._bytes_since_loss = 0
 
+    def _count_anew(self, now: float) -> None:
+        self._began = now
+        self._bytes = 0
+        self._half: tuple[float, int] | None = None
+        """Seconds and bytes of the first half of the interval."""
+
     def _set(self, now: float, size: int, reason: str, *, cut: bool = False) -> None:
         self._base = None
         self.size = size
+        self._stepped_at = now
         self._begin(now)
         self._say(now, reason, cut=cut)
 

@@ -198,7 +198,7 @@ class HydraApp(App[None], inherit_bindings=False):
         """Let count at once what can; what has changed only, as keys may have too."""
         before, self._settings = self._settings, settings
         if settings.config.limit != before.config.limit:
-            self._engine.set_limit(settings.config.limit)
+            self._engine.set_timetable(settings.config.timetable)
         self.theme = self._known_theme(settings)
 
     def _known_theme(self, settings: Settings) -> str:

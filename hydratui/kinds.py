@@ -124,13 +124,33 @@ class Size(_Number):
 
 
 class Rate(_Number):
-    """Some MB/s, or with K, M, G or Ki, Mi, Gi behind it; `none` lifts the limit."""
+    """Some MB/s, or with K, M, G or Ki, Mi, Gi behind it; `none` lifts the limit.
+
+    With times before them, several: `08:00,2M 23:00,none`.
+    """
 
     def __init__(self, allowed: str) -> None:
         super().__init__(allowed, unit="MB/s")
 
     def parse(self, text: str) -> object:
-        return None if text.strip() == NONE else _bytes(text, "M")
+        if ":" not in text:
+            return _rate(text)
+        from engine import Timetable
+
+        return Timetable(tuple(map(_timed, text.split())))
+
+
+def _timed(text: str) -> tuple[int, float | None]:
+    """A time of the day in minutes, and the rate from then."""
+    time, comma, rate = text.partition(",")
+    clock = re.fullmatch(r"(\d{1,2}):(\d\d)", time)
+    if not comma or clock is None or int(clock[2]) > 59:
+        raise ValueError(f"{text!r}: it is written as HH:MM,RATE")
+    return int(clock[1]) * 60 + int(clock[2]), _rate(rate)
+
+
+def _rate(text: str) -> int | None:
+    return None if text.strip() in {NONE, "off"} else _bytes(text, "M")
 
 
 def _bytes(text: str, unit: str) -> int:

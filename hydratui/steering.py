@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from engine import EngineSnapshot, Event, JobId, JobSnapshot, JobSpec
+from engine import EngineSnapshot, Event, JobId, JobSnapshot, JobSpec, Timetable
 
 MOST_LANES = 128
 _STEP = 0.1
@@ -54,6 +54,8 @@ class Helm(Protocol):
     def release(self) -> None: ...
 
     def set_limit(self, rate: float | None, job: JobId | None = None) -> None: ...
+
+    def set_timetable(self, timetable: Timetable) -> None: ...
 
     def set_threads(self, job: JobId, n: int | None) -> None: ...
 

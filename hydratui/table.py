@@ -128,7 +128,7 @@ _SPEED = (
     ),
     Option(
         "limit",
-        Rate("20M, or 10 for 10M, or none"),
+        Rate("20M, or 10 for 10M, or none; by the hour: '08:00,2M 23:00,none'"),
         "most bytes per second, everything together",
         label="Limit for everything",
         metavar="RATE",

@@ -24,6 +24,7 @@ from engine import (
     MirrorSnapshot,
     MirrorState,
     PiecesSnapshot,
+    Timetable,
     WindowChange,
     WindowSnapshot,
 )
@@ -175,6 +176,9 @@ class FakeEngine:
         else:
             self.calls.append(("set_limit", rate, job))
             self.jobs[job] = replace(self.jobs[job], limit=rate)
+
+    def set_timetable(self, timetable: Timetable) -> None:
+        self.calls.append(("set_timetable", timetable))
 
     def set_threads(self, job: JobId, n: int | None) -> None:
         self.calls.append(("set_threads", job, n))

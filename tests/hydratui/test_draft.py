@@ -28,7 +28,7 @@ def test_every_setting_has_a_place() -> None:
     hidden = {option.name for option in BY_NAME.values()} - {o.name for o in SHOWN}
     assert hidden == {
         *("input", "name", "checksum", "mirror", "restart", "stream", "force"),
-        *("no-ui", "quiet", "json", "debug"),
+        *("dry-run", "no-ui", "quiet", "json", "debug"),
     }
     assert GROUPS == ("Storage", "Speed", "Stream", "Network", "Verify", "Display")
 
@@ -93,7 +93,8 @@ def test_where_a_value_comes_from(draft: Draft) -> None:
 def test_what_there_is_to_know(draft: Draft) -> None:
     """What is allowed, where the value is from, and when a saved one counts."""
     assert explained(draft, LIMIT) == [
-        "Most bytes per second, everything together: 20M, or 10 for 10M, or none.",
+        "Most bytes per second, everything together: 20M, or 10 for 10M, or none; "
+        "by the hour: '08:00,2M 23:00,none'.",
         "limit: from config.toml, line 1; built-in is none. Saved, it counts at once.",
     ]
     assert explained(draft, JOBS)[1] == (

@@ -13,7 +13,7 @@ import pytest
 import tomlkit
 from hypothesis import given, strategies as st
 
-from engine import Config, OnConflict, UsageError, browsers
+from engine import Config, OnConflict, Timetable, UsageError, browsers
 from hydratui.kinds import Headers, Switch
 from hydratui.settings import Layer, Settings, load, printed, save
 from hydratui.table import BY_NAME, OPTIONS, Effect, Option
@@ -163,6 +163,11 @@ def test_a_later_layer_can_take_back(path: Path) -> None:
         ("limit = 10", "limit", 10_000_000),
         ("limit = 1.5", "limit", 1_500_000),
         ("limit = '800k'", "limit", 800_000),
+        (
+            "limit = '08:00,2M 23:00,off'",
+            "limit",
+            Timetable(((480, 2e6), (1380, None))),
+        ),
         ("speed_limit = '20M'", "limit", 20_000_000),
         ("speed-limit = '20M'", "limit", 20_000_000),
         ("buffer = 64", "buffer", 64 * MIB),
@@ -296,6 +301,11 @@ def test_others_can_complain_about_a_value(path: Path) -> None:
         ("threads = [1]", "threads: a number is needed"),
         ("limit = 'fast'", "limit fast: a number is needed, with K, M, G"),
         ("limit = 0", "limit: 0 is not allowed"),
+        ("limit = '08:00,2M 9,3M'", "'9,3M': it is written as HH:MM,RATE"),
+        ("limit = '08:00'", "'08:00': it is written as HH:MM,RATE"),
+        ("limit = '24:00,2M'", "from 00:00 to 23:59"),
+        ("limit = '08:00,2M 8:00,3M'", "a time stands there twice"),
+        ("limit = '08:00,0'", "limit: 0 is not allowed"),
         ("speed_limit = 0", "speed_limit: 0 is not allowed"),
         ("give-up-after = nan", "give-up-after: nan is not allowed"),
         ("stall-timeout = 2024-01-01", "stall-timeout: a number is needed"),

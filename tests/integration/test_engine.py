@@ -388,7 +388,7 @@ async def test_a_paused_job_goes_on_where_it_stood(
         paused = look(engine, job)
         assert paused.state is JobState.PAUSED
         assert (paused.lanes, paused.lane_count, paused.rate) == ((), 0, 0)
-        assert names(tmp_path) == ["a.part", "a.part.hydra"]
+        await until(lambda: names(tmp_path) == ["a.part", "a.part.hydra"])
         engine.resume(job)
         done = await engine.wait(job)
         assert done.done == FILE.size
