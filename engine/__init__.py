@@ -18,7 +18,7 @@ Everything is to be called on the event loop that entered the engine.
 """
 
 from engine.config import Config, check_header, check_url, parse_size
-from engine.cookies import check_cookies
+from engine.cookie_file import read_cookie_file
 from engine.credentials import Login, check_netrc, parse_login
 from engine.digest import algorithm_named, parse_digest
 from engine.engine import Engine
@@ -118,7 +118,6 @@ __all__ = [
     "WindowSnapshot",
     "algorithm_named",
     "browsers",
-    "check_cookies",
     "check_header",
     "check_netrc",
     "check_url",
@@ -131,6 +130,7 @@ __all__ = [
     "parse_digest",
     "parse_login",
     "parse_size",
+    "read_cookie_file",
     "scrubbed",
     "specs_of_metalink",
 ]

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from time import localtime, monotonic
 
 from engine.config import Config
-from engine.cookies import read_cookies
+from engine.cookie_file import read_cookie_file
+from engine.cookies import Cookies
 from engine.credentials import NO_NETRC, credentials_of, read_netrc
 from engine.delivery import Delivery, FileDelivery, StreamDelivery
 from engine.disk import Disk
@@ -49,7 +50,8 @@ class Commons:
             proxy=config.proxy,
         )
         self._netrc = read_netrc(config.netrc) if config.netrc else NO_NETRC
-        self._cookies = read_cookies(config.cookies) if config.cookies else None
+        given = config.cookies
+        self._cookies = Cookies(read_cookie_file(given)) if given else None
         """One for all jobs: who is logged in, is so for each file."""
         self._config = config
         self._ledger = ledger

@@ -295,14 +295,14 @@ class CookieFile(File):
     def parse(self, text: str) -> object:
         from pathlib import Path
 
-        from engine import UsageError, check_cookies
+        from engine import UsageError, read_cookie_file
 
         path = super().parse(text)
         assert isinstance(path, Path)
         if path.is_fifo():
             raise ValueError("it is a pipe, a file is needed")
         try:
-            check_cookies(path)
+            read_cookie_file(path)
         except UsageError as error:
             raise ValueError(str(error).removeprefix(f"{path}: ")) from None
         return path

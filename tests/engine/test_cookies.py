@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from engine.cookies import Cookies, check_cookies, read_cookies
+from engine.cookie_file import read_cookie_file
+from engine.cookies import Cookies
 from engine.errors import UsageError
 
 URL = "https://www.example.org/data/file"
@@ -30,7 +31,7 @@ def line(
 def cookies(tmp_path: Path, *lines: str) -> Cookies:
     path = tmp_path / "cookies.txt"
     path.write_text("".join(lines), newline="")
-    return read_cookies(path)
+    return Cookies(read_cookie_file(path))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_what_is_no_cookie_is_told_by_its_line(tmp_path: Path, bad: str) -> None
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """With the reason that the system gives."""
     with pytest.raises(UsageError, match="No such file"):
-        check_cookies(tmp_path / "cookies.txt")
+        read_cookie_file(tmp_path / "cookies.txt")
 
 
 @given(st.text())
@@ -119,7 +120,7 @@ def test_no_text_breaks_the_reader(
     path = tmp_path_factory.getbasetemp() / "any-cookies"
     path.write_text(text, encoding="utf-8", errors="replace", newline="")
     try:
-        read_cookies(path).header(URL)
+        Cookies(read_cookie_file(path)).header(URL)
     except UsageError as error:
         assert "is not in Netscape's format" in str(error)  # noqa: PT017
 
