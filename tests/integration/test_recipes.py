@@ -338,11 +338,14 @@ async def test_a_stream_from_another_machine(far: World) -> None:
 # -- the other commands of the README
 
 
+LOOK = "hydra-tui --dry-run URL"
+
+
 def commands() -> list[str]:
     """What stands in its list of commands, but for the empty screen."""
     [listed] = blocks(section("What it does"), "sh")[:1]
     lines = [line.partition("  #")[0].strip() for line in listed.splitlines()]
-    return [line for line in lines if line not in {"", "hydra-tui"}]
+    return [line for line in lines if line not in {"", "hydra-tui", LOOK}]
 
 
 def spelled_out(command: str) -> str:
@@ -373,3 +376,12 @@ async def test_the_list_of_commands(here: World, command: str) -> None:
     made = here.names() - given
     assert made
     assert not [name for name in made if ".part" in name]
+
+
+async def test_a_look_makes_nothing(here: World) -> None:
+    """What it says goes to standard output; it is in the list of commands, too."""
+    assert LOOK in blocks(section("What it does"), "sh")[0]
+    ran = await here.types(spelled_out(LOOK))
+    assert (ran.code, ran.err) == (0, "")
+    assert "  size       1.91 MiB" in ran.out
+    assert not here.names()
