@@ -385,3 +385,18 @@ async def test_a_look_makes_nothing(here: World) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert "  size       1.91 MiB" in ran.out
     assert not here.names()
+
+
+async def test_what_is_typed_in_a_shell(here: World, tmp_path: Path) -> None:
+    """Completions are loaded and written, and a list comes from a pipe."""
+    fish = tmp_path / "home" / ".config/fish/completions"
+    fish.mkdir(parents=True)
+    links = "".join(f'<a href="https://example.org{path}">' for path in FILES)
+    (here.folder / "index.html").write_text(links)
+    [lines] = blocks(section("In a shell"), "sh")
+    ran = await here.types(f"set -e -o pipefail\n{lines}complete -p hydra-tui")
+    assert ran.code == 0, ran.err
+    assert b"hydra-tui" in (fish / "hydra-tui.fish").read_bytes()
+    assert ran.out.startswith("complete ")
+    packed = {"download/data.tar.gz", "download/genome.fa.gz"}
+    assert here.names() == {"index.html", *packed}
