@@ -18,7 +18,7 @@ from engine.ranges import ByteRange, RangeSet
 
 OPEN_END = 1 << 62
 """Stands for the end of a file whose length nobody told."""
-SMALLEST_SPLIT = 512 * 1024
+SMALLEST_SPLIT = 128 * 1024
 """Bytes that both parts of a split must have; smaller remainders are raced."""
 
 RateOf = Callable[["Segment"], float]

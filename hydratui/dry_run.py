@@ -15,6 +15,8 @@ from hydratui.text import safe, size
 
 AT_ONCE = 8
 """URLs that are asked at the same time; the answers keep the order of the list."""
+VERSION = 1
+"""Of the schema of a JSON line."""
 _LABEL = 11
 
 Looked = list[Prospect] | HydraError
@@ -56,7 +58,7 @@ def written(prospect: Prospect, *, as_json: bool) -> str:
 
 def as_line(prospect: Prospect) -> str:
     """All there is, as JSON; sizes in bytes, what is not known is null."""
-    fields = asdict(prospect)
+    fields = {"v": VERSION} | asdict(prospect)
     promises = fields.pop("promises")
     fields["digests"] = [
         {"algorithm": one["digest"]["algorithm"], "hex": one["digest"]["hex"]}

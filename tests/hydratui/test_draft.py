@@ -93,8 +93,10 @@ def test_where_a_value_comes_from(draft: Draft) -> None:
 def test_what_there_is_to_know(draft: Draft) -> None:
     """What is allowed, where the value is from, and when a saved one counts."""
     assert explained(draft, LIMIT) == [
-        "Most bytes per second, everything together: 20M, or 10 for 10M, or none; "
-        "by the hour: '08:00,2M 23:00,none'.",
+        (
+            "Most bytes per second, everything together: 20M, or 10 for 10M, or none; "
+            "by the hour: '08:00,2M 23:00,none'."
+        ),
         "limit: from config.toml, line 1; built-in is none. Saved, it counts at once.",
     ]
     assert explained(draft, JOBS)[1] == (

@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from engine.testing import Content, Origin, Resource
 from tests.integration.support import run
 
+SCHEMA = json.loads((Path(__file__).parents[1] / "dry_run.schema.json").read_text())
 FILE = Content(3_000_017, seed=4)
 
 
@@ -50,12 +52,14 @@ async def test_it_prints_what_would_be(tmp_path: Path) -> None:
 
 
 async def test_with_json_it_prints_an_object_a_line(tmp_path: Path) -> None:
-    """On standard output too: it is what was asked for."""
+    """On standard output too: it is what was asked for. The schema describes it."""
     async with Origin({"/a": Resource(FILE), "/b": Resource(FILE)}) as origin:
         urls = [origin.url("/a"), origin.url("/b") + "?token=secret"]
         ran = await run("--dry-run", "--json", "-N", *urls, cwd=tmp_path)
     assert ran.code == 0
     a, b = map(json.loads, ran.out.decode().splitlines())
+    for line in (a, b):
+        Draft202012Validator(SCHEMA).validate(line)
     assert (a["name"], a["size"], a["target"]) == ("a", FILE.size, "download/a")
     assert a["digests"] == []
     assert b["url"].endswith("/b?token=***")
