@@ -124,6 +124,11 @@ _FILES = (
         "the settings, and under [keys] those of the app",
     ),
     ("~/.local/state/hydra-tui/queue.db", "the queue of the app"),
+    (
+        "~/.local/state/hydra-tui/completed.db",
+        "what was completed, so that nothing is fetched twice",
+    ),
+    ("~/.local/state/hydra-tui/log/", "what the latest runs did, one file each"),
     ("NAME.part, NAME.part.hydra", "what is here of a file, and what is known of it"),
     ("NAME.part.bad", "a file whose digest was wrong"),
 )
