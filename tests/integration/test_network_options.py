@@ -453,7 +453,8 @@ async def test_all_lanes_go_by_the_proxy(
     make, scheme = KINDS[kind]
     secured = trusted.tls if target == "https" else None
     proxy_tls = trusted.tls if kind == "https" else None
-    async with Origin(OPEN, ssl=secured) as origin, make(tls=proxy_tls) as proxy:
+    slow = {"/file": Resource(FILE, latency=0.1)}
+    async with Origin(slow, ssl=secured) as origin, make(tls=proxy_tls) as proxy:
         url = f"{target}://{ONLY_HERE}:{origin.port}/file"
         given = ("--proxy", proxy.url(scheme=scheme), "--cacert", trusted.cacert, url)
         ran = await shell(*given, *(["--stream"] if way == "stream" else []))

@@ -21,9 +21,8 @@ FILE = Content(24 * MIB, seed=41)
 @pytest.mark.parametrize("stream", [True, False])
 async def test_nobody_is_blamed_for_sleep(tmp_path: Path, *, stream: bool) -> None:
     """SIGSTOP longer than every timeout, then SIGCONT: it goes on, with no retry."""
-    arguments = ["-t", "4", "-o", str(tmp_path), "--stall-timeout", "1"]
-    arguments += ["--stream"] if stream else ["--no-ui"]
-    arguments += ["--give-up-after", "2"]
+    arguments = ["--stream"] if stream else ["--no-ui", "-o", str(tmp_path)]
+    arguments += ["-t", "4", "--stall-timeout", "1", "--give-up-after", "2"]
     async with Origin({"/file": Resource(FILE, rate=2e6)}) as origin:
         with hydra(*arguments, origin.url("/file")) as child:
             reading = asyncio.create_task(asyncio.to_thread(child.communicate))  # noqa: TID251  # it outlives what is timed
