@@ -127,4 +127,4 @@ def total(snapshot: EngineSnapshot, seconds: float) -> str:
     count = len(snapshot.jobs)
     files = f"{done} of {count} files, " if count > 1 else ""
     mean = rate(snapshot.received / max(seconds, 0.001))
-    return f"{files}{size(snapshot.received)} in {duration(seconds)}, {mean}"
+    return f"{files}{size(snapshot.received)} received in {duration(seconds)}, {mean}"

@@ -102,8 +102,10 @@ def test_it_is_summed_up() -> None:
     """How many files of several, how much, how long, how fast."""
     done = replace(JOB, state=JobState.DONE)
     snapshot = replace(NOW, jobs=(done, JOB), received=100_000_000)
-    assert total(snapshot, 4.0) == "1 of 2 files, 95.4 MiB in 00:04, 25.0 MB/s"
-    assert total(replace(snapshot, jobs=(done,)), 0.0).startswith("95.4 MiB in 00:00")
+    assert total(snapshot, 4.0) == "1 of 2 files, 95.4 MiB received in 00:04, 25.0 MB/s"
+    assert total(replace(snapshot, jobs=(done,)), 0.0).startswith(
+        "95.4 MiB received in 00:00"
+    )
 
 
 def test_where_nothing_came_nothing_is_summed_up() -> None:
