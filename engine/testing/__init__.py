@@ -38,12 +38,14 @@ from engine.testing.faults import (
     Stall,
     Status,
     WrongContentRange,
+    crawl_every,
 )
-from engine.testing.origin import Origin
+from engine.testing.origin import Counts, Origin
 from engine.testing.process import OriginProcess
 
 __all__ = [
     "Content",
+    "Counts",
     "Crawl",
     "CutAfter",
     "Delay",
@@ -66,6 +68,7 @@ __all__ = [
     "Stall",
     "Status",
     "WrongContentRange",
+    "crawl_every",
     "demo_origin",
     "slow_every",
 ]

@@ -1,7 +1,8 @@
 """The command line of an origin in a process of its own.
 
 It prints one line of JSON once it listens, and ends on SIGTERM, on SIGINT, or
-when the pipe at its stdin closes. `/file` is the large file, `/small/0000` and
+when the pipe at its stdin closes. Each line that comes through that pipe is answered
+with one of JSON: what it has counted so far. `/file` is the large file, `/small/0000` and
 so on are the small ones.
 """
 
@@ -16,12 +17,14 @@ import signal
 import ssl
 import stat
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import get_args
 
-from engine.testing.answers import Length, Resource, slow_every
+from engine.testing.answers import Length, Resource, Script, slow_every
 from engine.testing.content import Content
 from engine.testing.demo import demo_origin
-from engine.testing.faults import Status
+from engine.testing.faults import Status, crawl_every
 from engine.testing.origin import Origin
 
 POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -38,17 +41,23 @@ async def serve(origin: Origin) -> None:
         loop.add_signal_handler(number, ended.set)
     stdin = sys.stdin.fileno()
     if stat.S_ISFIFO(os.fstat(stdin).st_mode):
-        loop.add_reader(stdin, drain, stdin, ended)
+        loop.add_reader(stdin, listen, stdin, origin, ended)
     async with origin:
-        ready = {"port": origin.port, "url": origin.url("")}
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
+        say({"port": origin.port, "url": origin.url("")})
         await ended.wait()
 
 
-def drain(stdin: int, ended: asyncio.Event) -> None:
-    if not os.read(stdin, 1024):
+def listen(stdin: int, origin: Origin, ended: asyncio.Event) -> None:
+    heard = os.read(stdin, 1024)
+    for _ in range(heard.count(b"\n")):
+        say(asdict(origin.counts))
+    if not heard:
         ended.set()
+
+
+def say(values: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
 
 
 def origin_from(asked: argparse.Namespace) -> Origin:
@@ -72,8 +81,12 @@ def origin_from(asked: argparse.Namespace) -> Origin:
         )
         for path, content in contents.items()
     }
+    script: Script = ()
+    if asked.slow_request is not None:
+        script = crawl_every(asked.slow_every_request, asked.slow_request)
     return Origin(
         resources,
+        script=script,
         max_connections=asked.max_connections,
         uplink=asked.uplink,
         refusal=Status(429, retry_after=1),
@@ -93,6 +106,8 @@ def parser() -> argparse.ArgumentParser:
     add("--latency", type=float, default=0.0, help="seconds before each response")
     add("--slow-one", type=amount, metavar="RATE", help="of every N-th connection")
     add("--slow-every", type=int, default=8, metavar="N")
+    add("--slow-request", type=amount, metavar="RATE", help="of every N-th request")
+    add("--slow-every-request", type=int, default=6, metavar="N")
     add("--max-connections", type=int, help="more at the same time are told 429")
     add("--no-ranges", action="store_true")
     add("--length", choices=get_args(Length), default="known")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.ranges import ByteRange
-from engine.testing.answers import Headers, Request, Response, Then, plain
+from engine.testing.answers import Headers, Request, Response, Script, Then, plain
 from engine.testing.content import Content
 
 Behave = Callable[[Request], Response]
@@ -178,6 +178,11 @@ class RedirectLoop:
 
     def answer(self, request: Request, _behave: Behave, /) -> Response:
         return plain(302, ("Location", request.path))
+
+
+def crawl_every(nth: int, rate: float) -> Script:
+    """Every `nth` request to a path gets its body at `rate` bytes per second."""
+    return lambda request: None if request.number % nth else Crawl(rate)
 
 
 def _relabelled(response: Response, headers: Headers) -> Response:

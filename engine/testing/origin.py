@@ -43,6 +43,16 @@ for longer does not get what it missed as a burst."""
 OVERLOADED = Status(503)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What an origin has seen so far."""
+
+    connections: int
+    requests: int
+    refused: int
+    """Requests that came while it was serving as many as it may."""
+
+
 class Origin:
     """An HTTP/1.1 server on loopback that behaves, except where a script says how not.
 
@@ -72,6 +82,8 @@ class Origin:
         """Requests that are being answered."""
         self.served = 0
         """Bytes of bodies that went out."""
+        self.refused = 0
+        """Requests that came while it was serving as many as it may."""
         self._script = script
         self._max_connections = max_connections
         self._uplink = Pace(uplink, 0.0)
@@ -123,6 +135,10 @@ class Origin:
     @property
     def open_connections(self) -> int:
         return len(self._open)
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(self.connections, len(self.requests), self.refused)
 
     def url(self, path: str = "/") -> str:
         scheme = "http" if self._ssl is None else "https"
@@ -234,6 +250,7 @@ class Origin:
         correct = partial(behave, resource=resource)
         most = self._max_connections
         if most is not None and request.busy > most:
+            self.refused += 1
             return self._refusal.answer(request, correct)
         own = resource and _next(resource.script, request)
         fault = own or _next(self._script, request)

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from engine.testing.origin import Counts
+
 
 class OriginProcess:
     """`python -m engine.testing` with these arguments, from `with` to its end.
@@ -58,6 +60,14 @@ class OriginProcess:
     def wait(self) -> int:
         """Its exit code, once it has ended."""
         return self._child.wait(timeout=5)
+
+    def counts(self) -> Counts:
+        """What it has seen so far."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(b"\n")
+        self._child.stdin.flush()
+        return Counts(**json.loads(self._child.stdout.readline()))
 
     def url(self, path: str = "/file") -> str:
         return self.base + path

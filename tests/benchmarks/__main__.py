@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.benchmarks import table
-from tests.benchmarks.cases import Case, rows
+from tests.benchmarks.cases import GIB, Case, rows
 from tests.benchmarks.harness import Bench, Outcome
 from tests.benchmarks.peers import PEERS, Program, version
 
@@ -29,6 +29,10 @@ TMPFS = Path("/dev/shm")
 
 def main() -> int:
     options = _parser().parse_args()
+    chosen = [*_chosen(options.only, options.size)]
+    if options.rows:
+        _say(table.contents(chosen))
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end with us
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=_place()) as folder:
         bench = Bench(
@@ -39,13 +43,13 @@ def main() -> int:
         )
         _say(_header(bench))
         outcomes = []
-        for case in _chosen(options.only, options.size):
+        for case in chosen:
             outcomes.append(bench.run(case))
             _say(table.report(outcomes[-1]))
     _say(table.summary(outcomes))
     if options.json:
         options.json.write_text(json.dumps([*map(table.record, outcomes)], indent=1))
-    return _code(outcomes)
+    return exit_code(outcomes)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,10 +57,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m tests.benchmarks",
         description="Measure hydra-tui against its peers, in one run.",
         epilog="Exit code 1 when a run failed or gave wrong bytes; "
-        "a bar that is not met is a result.",
+        "a bar that is not met is a result.\n\nRows:\n" + "\n".join(_works()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--only", type=_rows, metavar="ROW[,ROW]", help="these rows alone")
+    add("--rows", action="store_true", help="what each row does, and no more")
     add("--rounds", type=int, default=3, help="runs of each program (%(default)s)")
     add("--size", type=_size, default="1Gi", help="of the big files (%(default)s)")
     add("--full", action="store_true", help="slow readers read to the end (row 8)")
@@ -70,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         help=f"where one of {', '.join(PEERS)} is",
     )
     return parser
+
+
+def _works() -> Iterator[str]:
+    """The rows of the help text."""
+    for case in rows(GIB):
+        yield f"{case.row:4}  {case.work}"
 
 
 def _rows(text: str) -> frozenset[int]:
@@ -122,9 +134,8 @@ def _header(bench: Bench) -> Iterator[str]:
         yield f"{name}: {version(found) if found else 'absent'}"
 
 
-def _code(outcomes: Iterable[Outcome]) -> int:
-    troubles = [each.trouble for outcome in outcomes for each in outcome.standings]
-    return int(any(trouble not in {"", "absent"} for trouble in troubles))
+def exit_code(outcomes: Iterable[Outcome]) -> int:
+    return int(any(each.trouble for one in outcomes for each in one.standings))
 
 
 def _say(lines: Iterable[str]) -> None:

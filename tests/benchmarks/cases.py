@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.benchmarks.lossy import LossySite
 from tests.benchmarks.peers import BUFFER, MIB, OURS, Take
 from tests.benchmarks.sites import NginxSite, Nothing, OriginSite, Scheme, Site
 
 MB = 1_000_000
+GIB = 1 << 30
+NO_SLOWER = 1 / 0.97
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,9 @@ class Entrant:
     peer: str
     label: str
     site: Site
-    lanes: int
+    lanes: int = 16
+    take: Take | None = None
+    """Instead of that of the case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +56,8 @@ class Case:
     lanes: int = 16
     rivals: tuple[str, ...] = ()
     """Names of peers that do the same."""
-    undisturbed: Site | None = None
-    """Where ours does it once more, for comparison."""
+    beside: tuple[Entrant, ...] = ()
+    """Those who do something else, for comparison."""
     bars: tuple[Bar, ...]
     repeats: int = 1
     """Runs in each round; what takes milliseconds needs more of them."""
@@ -65,22 +70,27 @@ class Case:
     def entrants(self) -> Iterator[Entrant]:
         for peer in (OURS, *self.rivals):
             yield Entrant(peer=peer, label=peer, site=self.site, lanes=self.lanes)
-        if self.undisturbed is not None:
-            yield Entrant(
-                peer=OURS,
-                label="undisturbed",
-                site=self.undisturbed,
-                lanes=self.lanes,
-            )
+        yield from self.beside
 
 
-def rows(size: int) -> Iterator[Case]:
+def undisturbed(site: Site, lanes: int) -> tuple[Entrant]:
+    """Ours once more, where nothing is slow."""
+    return (Entrant(peer=OURS, label="undisturbed", site=site, lanes=lanes),)
+
+
+def rows(size: int = GIB) -> Iterator[Case]:
     """All of them, with files of `size` where the contract says 1 GiB."""
     yield from _loopback(size)
     yield from _shaped(size)
     yield from _many()
     yield from _memory(size)
     yield from _starting()
+    yield from _http2(size)
+    yield from _bottleneck(size // 4)
+    yield from _crawling(size // 2)
+    yield from _lossy(size // 16)
+    yield from _distant(size // 2)
+    yield from _crowd()
 
 
 def _loopback(size: int) -> Iterator[Case]:
@@ -90,7 +100,7 @@ def _loopback(size: int) -> Iterator[Case]:
         work="nginx on loopback to disk, 16 lanes",
         take=Take.DISK,
         site=plain,
-        rivals=("aria2c", "curl", "HydraStream"),
+        rivals=("aria2c", "axel", "curl", "HydraStream"),
         bars=(
             Bar(measure="wall", factor=0.9, rival="aria2c"),
             Bar(measure="cpu", rival="aria2c"),
@@ -114,7 +124,7 @@ def _loopback(size: int) -> Iterator[Case]:
     )
 
 
-SHAPED = {Take.DISK: ("aria2c", "HydraStream"), Take.PIPE: ("HydraStream",)}
+SHAPED = {Take.DISK: ("aria2c", "axel", "HydraStream"), Take.PIPE: ("HydraStream",)}
 """Who else can do it, where the origin sets the pace."""
 
 
@@ -146,7 +156,7 @@ def _shaped(size: int) -> Iterator[Case]:
             site=OriginSite(size // 2, rate=10 * MB, slow=(8, 50_000)),
             lanes=8,
             rivals=SHAPED[take],
-            undisturbed=OriginSite(size // 2, rate=10 * MB),
+            beside=undisturbed(OriginSite(size // 2, rate=10 * MB), 8),
             bars=(Bar(measure="wall", factor=1.15, rival="undisturbed"),),
             patience=60.0,
         )
@@ -224,3 +234,112 @@ def _starting() -> Iterator[Case]:
         bars=(Bar(measure="textual"),),
         rounds=1,
     )
+
+
+def _http2(size: int) -> Iterator[Case]:
+    for take in (Take.DISK, Take.PIPE):
+        yield Case(
+            row=11,
+            work=f"HTTP/2 over TLS, nginx on loopback, 16 lanes, {take.name.lower()}",
+            take=take,
+            site=NginxSite("h2", size),
+            rivals=("curl",),
+            bars=(Bar(measure="wall", rival="curl"),),
+        )
+
+
+def _bottleneck(size: int) -> Iterator[Case]:
+    """More than one connection is of no use here, and must not do any harm."""
+    for row, refusing, most in (
+        (12, "", None),
+        (13, ", more than 8 connections told 429", 8),
+    ):
+        site = OriginSite(size, uplink=25 * MB, most=most)
+        alone = Entrant(peer=OURS, label="one lane", site=site, lanes=1)
+        bars = tuple(
+            Bar(measure="wall", factor=NO_SLOWER, rival=rival)
+            for rival in (alone.label, "curl")
+        )
+        yield Case(
+            row=row,
+            work=f"25 MB/s for all connections together{refusing}",
+            take=Take.DISK,
+            site=site,
+            rivals=("aria2c", "axel", "curl"),
+            beside=(alone,),
+            bars=bars if most is None else (*bars, Bar(measure="refused", plus=16)),
+            patience=60.0,
+        )
+
+
+def _crawling(size: int) -> Iterator[Case]:
+    """Whoever waits for slow answers, waits for hours."""
+    for take in (Take.DISK, Take.PIPE):
+        yield Case(
+            row=14,
+            work=f"every 6th request at 30 KB/s, 8 lanes of 10 MB/s, {take.name.lower()}",
+            take=take,
+            site=OriginSite(size, rate=10 * MB, crawling=(6, 30_000)),
+            lanes=8,
+            beside=undisturbed(OriginSite(size, rate=10 * MB), 8),
+            bars=(Bar(measure="wall", factor=1.15, rival="undisturbed"),),
+            patience=60.0,
+        )
+
+
+def _lossy(size: int) -> Iterator[Case]:
+    wire = {"loss": 0.01, "delay": 0.01}
+    whole, part = (LossySite(share, **wire) for share in (size, size // 8))
+    aria2c, curl = (
+        Entrant(peer="aria2c", label="aria2c to disk", site=whole, take=Take.DISK),
+        Entrant(peer="curl", label="curl, an eighth", site=part),
+    )
+    for take, rivals, beside, rival in (
+        (Take.DISK, ("aria2c", "axel"), (curl,), "aria2c"),
+        (Take.PIPE, (), (curl, aria2c), aria2c.label),
+    ):
+        yield Case(
+            row=15,
+            work=f"nginx, 1 % loss, 20 ms there and back, {take.name.lower()}",
+            take=take,
+            site=whole,
+            rivals=rivals,
+            beside=beside,
+            bars=(Bar(measure="rate", rival=rival, at_least=True),),
+        )
+
+
+def _distant(size: int) -> Iterator[Case]:
+    for take in (Take.DISK, Take.PIPE):
+        yield Case(
+            row=16,
+            work=f"300 ms per response, 4 MB/s per connection, {take.name.lower()}",
+            take=take,
+            site=OriginSite(size, rate=4 * MB, latency=0.3),
+            rivals=SHAPED[take],
+            bars=(Bar(measure="rate", plus=0.90 * 16 * 4 * MB, at_least=True),),
+        )
+
+
+def _crowd() -> Iterator[Case]:
+    for work, site, factor in (
+        (
+            "20 ms before each response",
+            OriginSite(16 << 10, files=20_000, latency=0.02),
+            1.0,
+        ),
+        ("nginx on bare loopback", NginxSite("http", 16 << 10, files=20_000), 0.5),
+    ):
+        yield Case(
+            row=17,
+            work=f"20,000 files of 16 KiB, {work}",
+            take=Take.DISK,
+            site=site,
+            rivals=("aria2c",),
+            bars=(
+                Bar(measure="files", factor=factor, rival="aria2c", at_least=True),
+                Bar(measure="rss", plus=150 * MB),
+            ),
+            rounds=1,
+            patience=85.0,
+        )

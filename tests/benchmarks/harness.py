@@ -10,16 +10,18 @@ import site
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.benchmarks.cases import Bar, Case, Entrant
 from tests.benchmarks.measure import RunError
 from tests.benchmarks.peers import OURS, PEERS, Errand, Program, Take
-from tests.benchmarks.sites import Served
+from tests.benchmarks.sites import Served, UnavailableError
 from tests.benchmarks.takes import READER, Run, Sample
 
 REPOSITORY = Path(__file__).parents[2]
+KINDS = ("cache", "config", "data", "state")
+"""Of what a program keeps in the home of who runs it."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,8 @@ class Standing:
     entrant: Entrant
     argv: tuple[str, ...] = ()
     samples: list[Sample] = field(default_factory=list)
+    absent: str = ""
+    """Why it does not take part."""
     trouble: str = ""
     """Why it is out of the race."""
 
@@ -89,11 +93,20 @@ class Bench:
         standings = [Standing(entrant) for entrant in case.entrants]
         for each in standings:
             if each.entrant.peer not in self.programs:
-                each.trouble = "absent"
+                each.absent = "absent"
+        try:
+            self._race(case, standings)
+        except UnavailableError as error:
+            for each in standings:
+                each.absent = f"skipped: {error}"
+        return Outcome(case, tuple(standings))
+
+    def _race(self, case: Case, standings: list[Standing]) -> None:
+        """All rounds; raises UnavailableError."""
         rounds = (case.rounds or self.rounds) * case.repeats
+        files = self.scratch / "files"
+        files.mkdir(exist_ok=True)
         with contextlib.ExitStack() as stack:
-            files = self.scratch / "files"
-            files.mkdir(exist_ok=True)
             served = {
                 place: stack.enter_context(place.serve(files))
                 for place in {each.entrant.site for each in standings}
@@ -104,24 +117,28 @@ class Bench:
                         f"row {case.row}, {number + 1}/{rounds}: {each.entrant.label}"
                     )
                     self._sample(case, each, served[each.entrant.site])
-        return Outcome(case, tuple(standings))
 
     def _sample(self, case: Case, standing: Standing, served: Served) -> None:
-        if standing.trouble:
+        if standing.absent or standing.trouble:
             return
-        with _folder(self.scratch / "out") as folder:
+        take = standing.entrant.take or case.take
+        with (
+            _folder(self.scratch / "out") as folder,
+            _folder(self.scratch / "home") as home,
+        ):
             errand = Errand(
-                take=case.take,
+                take=take,
                 urls=served.urls,
                 lanes=standing.entrant.lanes,
                 folder=folder,
                 cacert=served.cacert,
             )
             peer = PEERS[standing.entrant.peer]
-            standing.argv = peer.argv(self.programs[peer.name], errand)
+            program = self.programs[peer.name]
+            standing.argv = (*served.prefix, *peer.argv(program, errand))
             run = Run(
                 argv=standing.argv,
-                environment=_environment(peer.name, self.scratch, served.cacert),
+                environment=environment(peer.name, home, served.cacert),
                 folder=folder,
                 litter=peer.litter,
                 served=served,
@@ -129,7 +146,7 @@ class Bench:
                 seconds=self.seconds,
             )
             try:
-                standing.samples.append(run.sample(case.take))
+                standing.samples.append(_counted(run, take))
             except RunError as error:
                 standing.trouble = str(error)
 
@@ -154,15 +171,33 @@ def _folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path)
 
 
-def _environment(peer: str, home: Path, cacert: Path | None) -> dict[str, str]:
-    """Nobody's settings, no proxy; the authority for those who have no option for it."""
+def _counted(run: Run, take: Take) -> Sample:
+    """With what the server has seen of it, where that counts."""
+    before = run.served.counts()
+    sample = run.sample(take)
+    after = run.served.counts()
+    if before is None or after is None:
+        return sample
+    return replace(
+        sample,
+        connections=after.connections - before.connections,
+        refused=after.refused - before.refused,
+    )
+
+
+def environment(peer: str, home: Path, cacert: Path | None) -> dict[str, str]:
+    """Nobody's settings, no proxy; the authority for those who have no option for it.
+
+    What a program keeps for itself, it keeps below `home`, which is new for each run.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.lower().endswith("_proxy")
         and not name.startswith(("HYDRA", "XDG_", "PYTHON"))
     }
-    added = {"HOME": str(home), "PYTHONUSERBASE": site.getuserbase()}
+    folders = {f"XDG_{kind.upper()}_HOME": str(home / kind) for kind in KINDS}
+    added = {"HOME": str(home), "PYTHONUSERBASE": site.getuserbase(), **folders}
     if cacert is not None:
         added["SSL_CERT_FILE"] = str(cacert)
     if peer == OURS:

@@ -54,6 +54,12 @@ class Errand:
     def many(self) -> bool:
         return len(self.urls) > 1
 
+    def listed(self) -> str:
+        """A file with all addresses, one a line."""
+        path = self.folder.with_suffix(".txt")
+        path.write_text("\n".join(self.urls))
+        return str(path)
+
 
 def _hydra(errand: Errand) -> list[str]:
     lanes = [] if errand.many else ["-t", str(errand.lanes)]
@@ -62,7 +68,8 @@ def _hydra(errand: Errand) -> list[str]:
         how = ["--no-ui", "-q", *lanes, "-o", str(errand.folder)]
     else:
         how = ["--stream", "-q", *lanes, "-b", str(BUFFER // MIB)]
-    return [*how, *tls, *errand.urls]
+    what = ["-i", errand.listed()] if errand.many else [errand.url]
+    return [*how, *tls, *what]
 
 
 def _aria2c(errand: Errand) -> list[str]:
@@ -72,13 +79,17 @@ def _aria2c(errand: Errand) -> list[str]:
     if not errand.many:
         lanes = str(min(errand.lanes, 16))  # aria2c allows no more to one server
         return [*common, *tls, f"-x{lanes}", f"-s{lanes}", "-k1M", *place, errand.url]
-    listed = errand.folder.with_suffix(".txt")
-    listed.write_text("\n".join(errand.urls))
-    return [*common, *tls, "-j16", *place, "-i", str(listed)]
+    return [*common, *tls, "-j16", *place, "-i", errand.listed()]
+
+
+def _axel(errand: Errand) -> list[str]:
+    """Not for HTTPS: it knows no certificate of an address that is a number."""
+    place = ["-o", str(errand.folder / "out")]
+    return ["-q", "-n", str(errand.lanes), *place, errand.url]
 
 
 def _curl(errand: Errand) -> list[str]:
-    tls = ["--cacert", str(errand.cacert)] if errand.cacert else []
+    tls = ["--http2", "--cacert", str(errand.cacert)] if errand.cacert else []
     place = ["-O", "--output-dir", str(errand.folder)]
     return ["-q", "-s", *tls, *(place if errand.take is Take.DISK else []), errand.url]
 
@@ -131,6 +142,7 @@ PEERS = {
     for peer in (
         Ours(OURS, _hydra, "hydra-tui"),
         Peer("aria2c", _aria2c, "aria2c"),
+        Peer("axel", _axel, "axel"),
         Peer("curl", _curl, "curl"),
         Peer("HydraStream", _hydrastream, "hs", frozenset({"download.log"})),
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from engine.testing import Content, OriginProcess
+from engine.testing import Content, Counts, OriginProcess
 from tests.support.nginx import NginxServer
 from tests.support.payload import Payload
 
@@ -28,6 +28,10 @@ class Served:
     urls: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()
     cacert: Path | None = None
+    prefix: tuple[str, ...] = ()
+    """A command that runs another where these can be reached."""
+    counts: Callable[[], Counts | None] = lambda: None
+    """What the server has seen so far, where it counts."""
 
     @property
     def size(self) -> int:
@@ -51,11 +55,18 @@ def _sha256(content: Content) -> str:
     return content.digest()
 
 
+class UnavailableError(Exception):
+    """This machine cannot have such a site; the message says what it lacks."""
+
+
 class Site(Protocol):
     """A place to fetch from; equal ones are the same place."""
 
     def serve(self, folder: Path) -> AbstractContextManager[Served]:
-        """Open it, with what it needs on disk in `folder`."""
+        """Open it, with what it needs on disk in `folder`.
+
+        Raises UnavailableError.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +111,24 @@ class OriginSite:
     """Seconds before each response."""
     slow: tuple[int, int] | None = None
     """(n, rate): every n-th connection gets that many bytes a second."""
+    crawling: tuple[int, int] | None = None
+    """(n, rate): every n-th request does."""
+    uplink: int | None = None
+    """Bytes a second of all connections together."""
+    most: int | None = None
+    """Requests at the same time; more are told 429."""
 
     @contextlib.contextmanager
     def serve(self, folder: Path) -> Iterator[Served]:
         with OriginProcess(*self._manners()) as origin:
             if self.files == 1:
-                yield Served((origin.url(),), (Content(self.size),))
+                one = (origin.url(),), (Content(self.size),)
+                yield Served(*one, counts=origin.counts)
                 return
             numbers = range(self.files)
             urls = tuple(origin.url(f"/small/{number:04}") for number in numbers)
             contents = tuple(Content(self.size, number + 1) for number in numbers)
-            yield Served(urls, contents)
+            yield Served(urls, contents, counts=origin.counts)
 
     def _manners(self) -> Iterator[str]:
         one = self.files == 1
@@ -121,3 +139,10 @@ class OriginSite:
         if self.slow is not None:
             every, rate = self.slow
             yield from (f"--slow-every={every}", f"--slow-one={rate}")
+        if self.crawling is not None:
+            every, rate = self.crawling
+            yield from (f"--slow-every-request={every}", f"--slow-request={rate}")
+        if self.uplink is not None:
+            yield f"--uplink={self.uplink}"
+        if self.most is not None:
+            yield f"--max-connections={self.most}"

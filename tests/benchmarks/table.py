@@ -7,7 +7,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 
-from tests.benchmarks.cases import Bar
+from tests.benchmarks.cases import Bar, Case
 from tests.benchmarks.harness import Outcome, Standing, Verdict
 
 SHOWN_URLS = 3
@@ -31,9 +31,21 @@ UNITS = {
     "rate": Unit("rate", lambda value: f"{value / 1e6:,.1f} MB/s"),
     "files": Unit("files/s", "{:,.0f}".format),
     "first": Unit("first byte", "{:.3f} s".format),
+    "connections": Unit("connections", "{:,.0f}".format),
+    "refused": Unit("429s", "{:,.0f}".format),
     "textual": Unit("Textual modules", "{:.0f}".format),
 }
 """Field of Sample → unit, in the order of the columns."""
+
+
+def contents(cases: Iterable[Case]) -> Iterator[str]:
+    """What there is to run."""
+    lines = [["row", "work", "bars", "rivals"]]
+    for case in cases:
+        bars = "; ".join(map(_bar, case.bars))
+        rivals = ", ".join(entrant.label for entrant in [*case.entrants][1:])
+        lines.append([str(case.row), case.work, bars, rivals])
+    yield from _columns(lines)
 
 
 def report(outcome: Outcome) -> Iterator[str]:
@@ -84,6 +96,7 @@ def record(outcome: Outcome) -> dict[str, object]:
             {
                 "label": each.entrant.label,
                 "argv": each.argv,
+                "absent": each.absent,
                 "trouble": each.trouble,
                 "median": _known({name: each.median(name) for name in UNITS}),
                 "samples": [
@@ -106,7 +119,11 @@ def record(outcome: Outcome) -> dict[str, object]:
 
 def _line(standing: Standing, shown: list[str]) -> list[str]:
     cells = [UNITS[measure].text(standing.median(measure)) for measure in shown]
-    return [standing.entrant.label, *cells, standing.trouble or "right"]
+    return [standing.entrant.label, *cells, _output(standing)]
+
+
+def _output(standing: Standing) -> str:
+    return standing.absent or standing.trouble or "right"
 
 
 def _columns(lines: list[list[str]]) -> Iterator[str]:
@@ -127,7 +144,7 @@ def _command(argv: tuple[str, ...]) -> str:
 def _bar(bar: Bar) -> str:
     sign = "≥" if bar.at_least else "≤"
     unit = UNITS[bar.measure]
-    share = f"{bar.factor:g} x " if bar.factor != 1 else ""
+    share = f"{bar.factor:.3g} x " if bar.factor != 1 else ""
     rival = f"{share}{bar.rival}" if bar.rival else ""
     plus = unit.text(bar.plus) if bar.plus or not rival else ""
     return f"{unit.name} {sign} {' + '.join(filter(None, (rival, plus)))}"

@@ -44,6 +44,10 @@ class Sample:
     """Seconds to the first byte."""
     textual: float = math.nan
     """Modules of Textual that were imported."""
+    connections: float = math.nan
+    """That it made."""
+    refused: float = math.nan
+    """Times it was told that it asks too much, with 429."""
 
     @classmethod
     def of(cls, usage: Usage) -> Sample:

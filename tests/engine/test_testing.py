@@ -24,6 +24,7 @@ import trustme
 from engine.ranges import ByteRange
 from engine.testing import (
     Content,
+    Counts,
     Crawl,
     CutAfter,
     Delay,
@@ -630,6 +631,41 @@ def test_the_command_line_describes_an_origin() -> None:
     file = origin.resources["/file"]
     assert (file.ranges, file.latency) == (False, 0.1)
     assert [file.rate_of(number) for number in range(7, 10)] == [10**7, 50_000, 10**7]
+
+
+async def test_every_nth_request_crawls() -> None:
+    """Whatever connection it comes on; the others come as they would anyway."""
+    words = "--slow-request 200K --slow-every-request 3 --size 20K"
+    loop = asyncio.get_running_loop()
+    async with origin_from(parser().parse_args(words.split())) as origin:
+        spent = []
+        for _ in range(6):
+            started = loop.time()
+            assert (await get(origin)).body == Content(20_000).read()
+            spent.append(loop.time() - started)
+    slow = [spent.pop(5), spent.pop(2)]
+    assert min(slow) > 0.08
+    assert min(slow) > min(spent)
+
+
+async def test_it_counts_whom_it_refuses() -> None:
+    """Those that come while it serves as many as it may; they are requests too."""
+    resource = Resource(FILE, script=[Stall(), Stall()])
+    async with Origin({"/file": resource}, max_connections=2) as origin:
+        async with talk(origin), talk(origin):
+            await origin.until(lambda: origin.busy == 2)
+            await get(origin)
+            await get(origin)
+        assert origin.counts == Counts(connections=4, requests=4, refused=2)
+
+
+def test_a_process_tells_what_it_has_counted() -> None:
+    """As often as it is asked, while it serves."""
+    with OriginProcess("--size", "1KiB") as origin:
+        port = int(origin.base.rpartition(":")[2])
+        for number in range(3):
+            assert origin.counts() == Counts(number, number, refused=0)
+            ask(port, "/file", "GET", {})
 
 
 def test_a_process_of_its_own() -> None:
