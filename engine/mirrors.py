@@ -37,6 +37,8 @@ REST = 30.0
 WRONG_PARTS = 3
 """Wrong parts that may be chance; beyond that their share counts."""
 WRONG_SHARE = 0.1
+HOPELESS = 8
+"""How many times as fast another source must be, that nobody waits for this one."""
 BETTER = 1.5
 """How many times as fast another source must be for a lane to change over."""
 
@@ -216,9 +218,20 @@ class Mirrors:
         """Whether lanes could do without it."""
         return any(other is not mirror for other in self.used)
 
-    def best(self, gap: ByteRange | None, now: float) -> Mirror | None:
+    def weight(self, mirror: Mirror) -> float:
+        """How many times as fast as one of its lanes the lanes of all are, on average."""
+        used, own = self.used, mirror.usual_rate
+        lanes = sum(one.window.share for one in used)
+        if len(used) == 1 or not own or not lanes:
+            return 1.0
+        rates = (one.window.share * (one.usual_rate or own) for one in used)
+        return sum(rates) / (own * lanes)
+
+    def best(
+        self, gap: ByteRange | None, now: float, *, in_order: bool = False
+    ) -> Mirror | None:
         """Whom the next lane asks, if anybody has room; `gap` is what it would fetch."""
-        able = [one for one in self.used if self.may_serve(one, gap)]
+        able = [one for one in self.used if self.may_serve(one, gap, in_order=in_order)]
         free = [mirror for mirror in able if mirror.has_room(now)]
         return max(free, key=lambda one: (not one.lanes, one.usual_rate), default=None)
 
@@ -230,12 +243,25 @@ class Mirrors:
             if other is not mirror
         )
 
-    def may_serve(self, mirror: Mirror, gap: ByteRange | None) -> bool:
-        """Not what it was wrong about, as long as somebody else can be asked."""
+    def may_serve(
+        self, mirror: Mirror, gap: ByteRange | None, *, in_order: bool = False
+    ) -> bool:
+        """Not what it was wrong about, as long as somebody else can be asked.
+
+        Where all wait for each part, `in_order`, nothing if it is hopelessly slow.
+        """
+        if in_order and self._is_hopeless(mirror):
+            return False
         if gap is None or not mirror.distrusted.touches(gap):
             return True
         others = (other for other in self.used if other is not mirror)
         return all(other.distrusted.touches(gap) for other in others)
+
+    def _is_hopeless(self, mirror: Mirror) -> bool:
+        now = monotonic()
+        open_ = (one for one in self.used if not one.window.closed_for(now))
+        fastest = max((one.usual_rate for one in open_), default=0.0)
+        return 0 < HOPELESS * mirror.usual_rate < fastest
 
     def bench(self, mirror: Mirror, why: str, *, for_good: bool = False) -> bool:
         """Ask it no more, if others can be asked; whether that is so."""

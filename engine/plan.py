@@ -18,8 +18,10 @@ from engine.ranges import ByteRange, RangeSet
 
 OPEN_END = 1 << 62
 """Stands for the end of a file whose length nobody told."""
-SMALLEST_SPLIT = 128 * 1024
-"""Bytes that both parts of a split must have; smaller remainders are raced."""
+SMALLEST_SPLIT = 512 * 1024
+"""Bytes that both parts of a split have, where there are as many."""
+SMALLEST_PART = 64 * 1024
+"""Bytes that both parts of a smaller remainder must have; else it is raced."""
 
 RateOf = Callable[["Segment"], float]
 
@@ -198,10 +200,11 @@ class Plan:
         together = victim.remaining / (rate + own_rate) + cost
         if victim.remaining / rate - together < cost:
             return None
-        if victim.remaining < 2 * SMALLEST_SPLIT:
-            return self.race(lane, victim)
         kept = int(victim.remaining * rate / (rate + own_rate))
-        kept = min(max(kept, SMALLEST_SPLIT), victim.remaining - SMALLEST_SPLIT)
+        if victim.remaining >= 2 * SMALLEST_SPLIT:
+            kept = min(max(kept, SMALLEST_SPLIT), victim.remaining - SMALLEST_SPLIT)
+        elif min(kept, victim.remaining - kept) < SMALLEST_PART:
+            return self.race(lane, victim)
         return self.steal(lane, victim, victim.mark + kept)
 
     def end(self, at: int) -> None:

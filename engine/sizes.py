@@ -17,7 +17,7 @@ SMALLEST_LEASE = 256 * KIB
 LARGEST_SEGMENT = 64 * MIB
 HASHED_SEGMENT = 8 * MIB
 """While a hash follows the front, the front must not lie far behind."""
-UNKNOWN = 4 * MIB
+UNKNOWN = MIB
 """What a stream's lane gets before anybody knows how fast lanes are."""
 LATENCIES = 10
 SHORTEST = 0.2
@@ -35,13 +35,15 @@ class Pace:
     unleased: int
     """Bytes nobody has leased."""
     lanes: int
-    """That share the file: those that fly, and those that may."""
+    """That share the file, those that fly and those that may: so many like this one."""
     rate: float
     """Of a usual lane; 0 while unknown."""
     latency: float
     """Seconds from a request to its first byte."""
     limit: float | None
     """On everything together."""
+    room: int = 1 << 62
+    """Bytes from the first that is missing to the first that the sink does not want."""
 
     @property
     def worth(self) -> int:
@@ -63,17 +65,19 @@ class FileSizes:
 
 @dataclass(frozen=True, slots=True)
 class StreamSizes:
-    """No more than a request is worth, and less for two reasons.
+    """What a request is worth, twice that where half of the room is enough for it.
 
-    All lanes should end the last round together, and a limit should not reach the
-    reader in waves.
+    It is less for three reasons: all lanes should find room before the horizon, all
+    should end the last round together, and a limit should not reach the reader in waves.
     """
 
     least: int
     most: int
 
     def want(self, pace: Pace) -> int:
-        share = _last(pace, pace.worth or UNKNOWN)
+        part = pace.room // max(pace.lanes, 1)
+        worth = max(pace.worth, min(2 * pace.worth, part // 2))
+        share = _last(pace, min(worth or UNKNOWN, part))
         if pace.limit is not None:
             share = min(share, int(pace.limit * ROUND / max(pace.lanes, 1)))
         return _within(self.least, share, self.most)

@@ -41,7 +41,7 @@ from engine.plan import OPEN_END, Plan, Segment
 from engine.proofs import Proofs
 from engine.ranges import ByteRange
 from engine.sinks import Sink
-from engine.sizes import SMALLEST_LEASE, Pace, Sizes
+from engine.sizes import LATENCIES, SMALLEST_LEASE, Pace, Sizes
 from engine.source import content_range
 from engine.transport import Response
 
@@ -59,6 +59,10 @@ SILENCE = 2.0
 """Seconds without a byte from anybody: what ends them ends all naps."""
 SLOW = 0.5
 """Seconds to a first byte that no distance explains."""
+CRAWLING = 8
+"""How many times as slow as usual a lane must be to begin anew."""
+CRAWLS_FOR = 0.5
+"""Seconds until it is judged, unless the way is so long that it is still beginning."""
 OUTAGE = 5.0
 """Seconds in which nobody hears anything: that is no server that takes its time."""
 
@@ -93,6 +97,7 @@ class Transfer:
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._storing = 0
+        self._looked_at = 0.0
         self._high_water = plan.done.total
         self._progress_at = self._woke_at = monotonic()
         self._all_clear = asyncio.Event()
@@ -116,6 +121,7 @@ class Transfer:
                     self._start(group, first[0], self.mirrors.first, first[1])
                 while not self._plan.finished:
                     self._changed.clear()
+                    self._replace_crawling(monotonic())
                     while self._launch(group):
                         pass
                     await self._changed.wait()
@@ -223,7 +229,8 @@ class Transfer:
         """Let one more lane start, if anybody has room for it, and anything is left."""
         if self._plan.finished or len(self.lanes) >= self._most:
             return False
-        mirror = self.mirrors.best(self._plan.next_gap(), monotonic())
+        gap, in_order = self._plan.next_gap(), self._sink.in_order
+        mirror = self.mirrors.best(gap, monotonic(), in_order=in_order)
         if mirror is None:
             return False
         number = next(n for n in range(len(self.lanes) + 1) if n not in self.lanes)
@@ -259,8 +266,9 @@ class Transfer:
         self.poke()
 
     def _next_segment(self, number: int, mirror: Mirror) -> Segment | None:
-        plan = self._plan
-        if plan.finished or not self.mirrors.may_serve(mirror, plan.next_gap()):
+        plan, in_order = self._plan, self._sink.in_order
+        gap = plan.next_gap()
+        if plan.finished or not self.mirrors.may_serve(mirror, gap, in_order=in_order):
             return None
         if not self.remote.ranges:
             return plan.lease_rest(number)
@@ -275,12 +283,14 @@ class Transfer:
 
     def _pace(self, mirror: Mirror) -> Pace:
         shares = sum(one.window.share for one in self.mirrors.used)
+        lanes = max(len(self.lanes), min(self._most, shares))
         return Pace(
             unleased=self._plan.unleased,
-            lanes=max(len(self.lanes), min(self._most, shares)),
+            lanes=int(lanes * self.mirrors.weight(mirror)),
             rate=mirror.usual_rate,
             latency=mirror.window.latency,
             limit=self._limiter.tightest,
+            room=max(self._sink.horizon - self._plan.front, 0),
         )
 
     def _help(self, number: int, mirror: Mirror) -> Segment | None:
@@ -309,6 +319,39 @@ class Transfer:
         if now - lane.asked_at < patience:
             return None
         return lane.meter.rate(now) if now - lane.heard_at < 2 * patience else 0.0
+
+    def _replace_crawling(self, now: float) -> None:
+        """Whoever brings next to nothing of what is usual begins anew.
+
+        What it brought counts for what is usual, so that a way that has become slow
+        for all is soon believed.
+        """
+        if now - self._looked_at < YOUNG or not self._may_replace(now):
+            return
+        self._looked_at = now
+        for lane in self.lanes.values():
+            if self._is_settled(lane, now):
+                self._compare(lane, lane.meter.rate(now))
+
+    def _compare(self, lane: Lane, rate: float) -> None:
+        """With what is usual; where that is unknown, it is what this one brings."""
+        usual = lane.mirror.usual_rate
+        if not usual or CRAWLING * rate < usual:
+            lane.mirror.learn(rate)
+        if CRAWLING * rate < usual:
+            lane.renew()
+
+    def _may_replace(self, now: float) -> bool:
+        """Not where we hold lanes back ourselves, nor where nobody hears anything."""
+        if self._limiter.tightest is not None or self.waits_for_sink:
+            return False
+        return self.remote.ranges and now - self._progress_at < YOUNG
+
+    def _is_settled(self, lane: Lane, now: float) -> bool:
+        """Whether it receives, and long enough to be as fast as it will be."""
+        age = max(CRAWLS_FOR, LATENCIES * lane.mirror.window.latency)
+        is_old = now - lane.asked_at > age
+        return is_old and lane.state is LaneState.RECEIVING and not lane.is_held
 
     # -- one lane ------------------------------------------------------------
 

@@ -3,11 +3,13 @@
 The policy, a function of what each interval brought:
 
 - start at 4 and double while each doubling brings a quarter more bytes;
-- then one more at a time, kept while it brings at least half of its fair share;
+- then one more at a time, or an eighth of many, kept while that brings at least half
+  of its fair share;
 - otherwise go back and hold, and try again now and then; but not while bytes come
   faster and faster: far away a new connection takes many round trips to be fast;
 - halve on a refusal (429, 503, 403 where it had worked) and on bursts of broken
   connections, at most once per `CUT_SPACING`: what one storm cost is charged once;
+  a step that is refused while it is judged is only taken back: what was before works;
   where all break together that is an outage, and the window is kept;
 - intervals in which something else was the limit (throttle, reader, disk,
   horizon, nobody who wanted another lane) are not judged at all.
@@ -37,6 +39,8 @@ BURST = 4
 HOLD = 8.0
 """Seconds before a window that stopped paying is tried one larger again."""
 DOUBLING_PAYS = 0.25
+SHARE = 8
+"""A step is an eighth of the window, and one lane at least: less is lost in noise."""
 RISING = 0.1
 """How much more the later half of an interval must bring, to be still beginning."""
 MANY = 8
@@ -68,6 +72,8 @@ class Window:
         self._hold_until = 0.0
         self._cut_at = -CUT_SPACING
         self._refused_at = -HOLD
+        self._half: tuple[float, int] | None = None
+        """Seconds and bytes of the first half of the interval, once it has passed."""
         self._stepped_at = -inf
         """When the last step was made, as long as it waits for answers."""
         self._unanswered = 0
@@ -167,9 +173,13 @@ class Window:
         self._refused_at = now - HOLD
 
     def cut(self, reason: str, now: float) -> None:
-        """The host refused somebody: halve, unless the last cut was just now."""
+        """The host refused somebody: take back the last step, or halve.
+
+        Not if the last cut was just now. A step that is refused was one too many.
+        """
         self._refused_at = now
-        self._halve(reason, now)
+        before = self.size // 2 if self._base is None else self._base[0]
+        self._shrink(before, reason, now)
 
     def is_refused(self, now: float) -> bool:
         """Whether it holds because the host wanted fewer lanes, a moment ago."""
@@ -189,7 +199,7 @@ class Window:
         others_go_on = self._bytes_since_loss > 0
         self._begin(now)
         if is_burst and others_go_on:
-            self._halve(f"{lost} connections broke", now)
+            self._shrink(self.size // 2, f"{lost} connections broke", now)
         elif judged and not lost:
             self._move(rate, now, is_rising=is_rising)
 
@@ -209,10 +219,9 @@ class Window:
             changes=tuple(self._changes),
         )
 
-    def _halve(self, reason: str, now: float) -> None:
-        if now - self._cut_at < CUT_SPACING:
-            return
-        self._cut(max(1, self.size // 2), reason, now)
+    def _shrink(self, size: int, reason: str, now: float) -> None:
+        if now - self._cut_at >= CUT_SPACING:
+            self._cut(max(1, size), reason, now)
 
     def _cut(self, size: int, reason: str, now: float) -> None:
         self._cut_at = now
@@ -228,7 +237,7 @@ class Window:
             return True
         passed, needed = now - self._began, self._needed()
         if self._pays_already(passed):
-            needed /= ROUND_TRIPS
+            needed = max(INTERVAL, needed / ROUND_TRIPS)
         if passed < needed and self._half is None and passed >= needed / 2:
             self._half = (passed, self._bytes)
         return passed < needed
@@ -268,9 +277,10 @@ class Window:
             self._doubling = self._doubling and gain >= DOUBLING_PAYS
         if now >= self._hold_until and self.size < self.ceiling:
             base = (self.size, rate)
-            step = self.size if self._doubling else 1
+            step = self.size if self._doubling else max(1, self.size // SHARE)
+            more = "one more" if step == 1 else f"{step} more"
             target = min(self.size + step, self.ceiling)
-            self._set(now, target, "doubling" if self._doubling else "one more")
+            self._set(now, target, "doubling" if self._doubling else more)
             self._base = base
 
     def _retreat(self, size: int, gain: float, now: float) -> None:
@@ -295,8 +305,7 @@ class Window:
     def _count_anew(self, now: float) -> None:
         self._began = now
         self._bytes = 0
-        self._half: tuple[float, int] | None = None
-        """Seconds and bytes of the first half of the interval."""
+        self._half = None
 
     def _set(self, now: float, size: int, reason: str, *, cut: bool = False) -> None:
         self._base = None

@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(options: argparse.Namespace) -> Iterator[Shape]:
-    all_ = (*shapes(), *(long_shapes() if options.long else ()))
+    is_wide = options.long or options.only
+    all_ = (*shapes(), *(long_shapes() if is_wide else ()))
     return (shape for shape in all_ if shape.name.startswith(options.only or ""))
 
 

@@ -85,6 +85,29 @@ def test_lanes_go_where_bytes_come_fastest(
     assert Sources(*made).best() == best
 
 
+def test_in_order_nobody_waits_for_the_hopeless() -> None:
+    """A stream does not ask who is far slower than another; a file still does."""
+    slow, fast = flying(mirror("a"), 1, 1), flying(mirror("b"), FIRST_SIZE, 9)
+    sources = Sources(slow, fast)
+    assert sources.all.best(None, NOW) is slow
+    assert sources.all.best(None, NOW, in_order=True) is None
+    fast.window.close_until(monotonic() + 60)
+    assert sources.all.best(None, NOW, in_order=True) is slow
+
+
+@pytest.mark.parametrize(
+    ("rates", "weight"), [((1, 9), 5.0), ((9, 1), 5 / 9), ((0, 9), 1.0), ((4, 0), 1.0)]
+)
+def test_a_slow_source_counts_the_others_as_many(
+    rates: tuple[float, float], weight: float
+) -> None:
+    """What is shared out by lanes is shared out by what they bring."""
+    made = [
+        flying(mirror(host), 1, rate) for host, rate in zip("ab", rates, strict=True)
+    ]
+    assert Sources(*made).all.weight(made[0]) == pytest.approx(weight)
+
+
 def test_only_the_proven_are_asked() -> None:
     """Who has not shown to serve the same file, or is benched, is not asked."""
     first, resting = flying(mirror("a"), 1, 1), flying(mirror("c"), 1, 9)

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from engine import plan as module
-from engine.plan import OPEN_END, SMALLEST_SPLIT, Plan, Segment
+from engine.plan import OPEN_END, SMALLEST_PART, SMALLEST_SPLIT, Plan, Segment
 from engine.ranges import ByteRange, RangeSet
 
 MIB = 1024 * 1024
@@ -494,7 +494,7 @@ def test_what_is_stolen_ends_together_with_what_stays(
 
 
 def test_what_is_too_small_to_split_is_raced() -> None:
-    """Less than two of the smallest parts is fetched a second time as a whole."""
+    """A remainder of which its lane would keep next to nothing is fetched twice."""
     plan = Plan(2 * SMALLEST_SPLIT - 1)
     victim = leased(plan, 0, OPEN_END)
     racer = plan.help(1, always(1000.0), 1e6, 0.1, head=False)
@@ -509,6 +509,16 @@ def test_two_smallest_parts_are_just_enough_to_split() -> None:
     victim = leased(plan, 0, OPEN_END)
     thief = plan.help(1, always(1000.0), 1e6, 0.1, head=False)
     assert edges(thief) == (SMALLEST_SPLIT, 2 * SMALLEST_SPLIT)
+    assert victim.rival is None
+
+
+@pytest.mark.parametrize("remaining", [2 * SMALLEST_PART, 2 * SMALLEST_SPLIT - 1])
+def test_a_small_remainder_is_split_between_equals(remaining: int) -> None:
+    """To fetch it twice at the same rate would save nothing: each takes half."""
+    plan = Plan(remaining)
+    victim = leased(plan, 0, OPEN_END)
+    thief = plan.help(1, always(1000.0), 1000.0, 0.1, head=False)
+    assert edges(thief) == (remaining // 2, remaining)
     assert victim.rival is None
 
 

@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from engine.sizes import LATENCIES, MIB, FileSizes, Pace, Sizes, StreamSizes
+from engine.sizes import (
+    LATENCIES,
+    MIB,
+    UNKNOWN,
+    FileSizes,
+    Pace,
+    Sizes,
+    StreamSizes,
+)
 
 KNOWN = Pace(unleased=1 << 40, lanes=8, rate=4e6, latency=0.5, limit=None)
 
@@ -18,6 +26,7 @@ paces = st.builds(
     rate=st.floats(0, 1e10),
     latency=st.floats(0, 60),
     limit=st.none() | st.floats(1, 1e12),
+    room=st.integers(0, 1 << 62),
 )
 policies = st.builds(
     lambda policy, low, high: policy(min(low, high), max(low, high)),
@@ -60,7 +69,7 @@ def test_an_unknown_lane_is_worth_nothing_yet() -> None:
     """Before a rate is known there is nothing to weigh a request against."""
     pace = replace(KNOWN, rate=0.0)
     assert pace.worth == 0
-    assert StreamSizes(MIB // 4, 5 * MIB).want(pace) == 4 * MIB
+    assert StreamSizes(MIB // 4, 5 * MIB).want(pace) == UNKNOWN
 
 
 def test_files_are_divided_among_their_lanes() -> None:
@@ -73,3 +82,17 @@ def test_a_limited_stream_is_passed_round_in_small_parts() -> None:
     """Under a limit the reader does not see waves."""
     sizes = StreamSizes(1, 64 * MIB)
     assert sizes.want(replace(KNOWN, limit=8e6)) < sizes.want(KNOWN) / 10
+
+
+def test_all_lanes_of_a_stream_find_room() -> None:
+    """Together they lease no more than lies before the horizon."""
+    sizes = StreamSizes(1, 64 * MIB)
+    assert sizes.want(replace(KNOWN, room=64 * MIB)) == 8 * MIB
+    assert sizes.want(replace(KNOWN, room=64 * MIB, lanes=64)) == MIB
+
+
+def test_a_stream_with_room_asks_less_often() -> None:
+    """Where half of the room is enough, a request is paid twice over."""
+    sizes = StreamSizes(1, 1024 * MIB)
+    assert sizes.want(replace(KNOWN, room=1024 * MIB)) == 2 * KNOWN.worth
+    assert sizes.want(replace(KNOWN, room=16 * KNOWN.worth)) == KNOWN.worth

@@ -31,6 +31,7 @@ from engine.sizes import FileSizes
 from engine.source import Source
 from engine.testing import (
     Content,
+    Crawl,
     CutAfter,
     Delay,
     EmptyReply,
@@ -350,6 +351,62 @@ async def test_the_window_learns_how_far_the_host_is() -> None:
     async with rig(resource=Resource(latency=0.05), step=4 * MIB) as (_, it):
         await it.run()
         assert it.window.latency >= 0.05
+
+
+async def test_what_flowed_before_tells_nothing_of_the_way() -> None:
+    """The probe's body has been answered long ago: it is not measured again."""
+    slow = Resource(latency=0.2)
+    async with rig(resource=slow, threads=1, step=4 * MIB) as (_, it):
+        first = await it.first(FILE.size)
+        await it.run(first)
+        assert it.window.latency == 0.0
+
+
+async def test_who_has_not_been_answered_is_expected() -> None:
+    """The window knows of lanes that have taken off and bring nothing yet."""
+    go_on = asyncio.Event()
+    delayed = always(Stall(until=go_on))
+    async with rig(delayed) as (origin, it), asyncio.TaskGroup() as group:
+        running = group.create_task(it.run())
+        await origin.until(lambda: origin.busy == 4)
+        assert it.window._unanswered == 4
+        go_on.set()
+        await running
+        assert it.window._unanswered == 0
+
+
+async def test_a_lane_that_crawls_begins_anew() -> None:
+    """Far slower than usual, it goes on over another connection."""
+    content = Content(3 * MIB, seed=2)
+    crawling = starting_at(0, Crawl(40_000, after=1))
+    settled = rig(crawling, content=content, threads=1, step=3 * MIB)
+    async with settled as (origin, it):
+        it.transfer.mirrors.first.usual_rate = 100e6
+        await it.run()
+        assert bytes(it.sink.data) == content.read()
+        assert it.faults == []
+        assert len(origin.requests) > 1
+
+
+async def test_what_is_usual_is_known_before_a_segment_ends() -> None:
+    """Who is slow brings none to its end, and must be known to be slow all the same."""
+    slow = Resource(rate=200_000)
+    settled = rig(resource=slow, content=Content(300_000), threads=1, step=MIB)
+    async with settled as (_, it), asyncio.TaskGroup() as group:
+        running = group.create_task(it.run())
+        await until(lambda: it.transfer.mirrors.first.usual_rate > 0)
+        assert not it.plan.finished
+        await running
+
+
+async def test_under_a_limit_nobody_crawls() -> None:
+    """Who is held back by a limit is not replaced for being slow."""
+    content = Content(200_000, seed=2)
+    async with rig(content=content, threads=1, step=MIB) as (origin, it):
+        it.transfer.mirrors.first.usual_rate = 100e6
+        it.limiter.rate = 150_000
+        await it.run()
+        assert len(origin.requests) == 1
 
 
 async def test_a_shorter_part_is_no_fault() -> None:

@@ -19,6 +19,7 @@ from engine.window import (
     CUT_SPACING,
     FIRST_SIZE,
     HOLD,
+    LONGEST_ANSWER,
     REMEMBERED,
     Seat,
     Window,
@@ -179,6 +180,75 @@ def test_an_interval_is_long_enough_to_tell(
     assert window.size > size
 
 
+def stepped() -> tuple[Window, float]:
+    """A window of a distant host that has just been doubled for the first time."""
+    window = joined()
+    window.latency = 1.0
+    now = interval(window, 0.0, FLAT)
+    fill(window, now)
+    assert (window.size, window.flying) == (8, 8)
+    return window, now
+
+
+def test_a_step_is_not_judged_before_it_is_answered() -> None:
+    """New lanes bring nothing while they connect: the interval begins after that."""
+    window, now = stepped()
+    for _ in range(4):
+        window.expect()
+    window.received(FLAT)
+    window.judge(now + 3.5)
+    assert window.size == 8
+    for _ in range(4):
+        window.answered()
+    window.judge(now + 3.6)
+    window.received(3 * 2 * FLAT)
+    window.judge(now + 6.6)
+    assert window.size == 16
+
+
+def test_nobody_waits_for_ever_for_an_answer() -> None:
+    """Who has not answered by then counts as bringing nothing."""
+    window, now = stepped()
+    for _ in range(4):
+        window.expect()
+    now += LONGEST_ANSWER + 0.1
+    window.received(int(FLAT * (LONGEST_ANSWER + 0.1)))
+    window.judge(now)
+    assert window.size == 4
+
+
+def test_a_step_that_is_still_rising_is_not_taken_back() -> None:
+    """A new connection far away needs many round trips to be fast."""
+    window, now = stepped()
+    for rates in ((1.0, 1.2), (1.2, 1.2)):
+        assert window.size == 8
+        for rate in rates:
+            window.received(int(rate * 1.5 * FLAT))
+            now += 1.5
+            window.judge(now)
+        fill(window, now)
+    assert window.size == 4
+    assert reason(window) == "holding at 4: lanes 5-8 added 20%"
+
+
+def test_a_doubling_that_pays_already_is_not_waited_for() -> None:
+    """One round trip is enough to see that it brings a quarter more."""
+    window, now = stepped()
+    window.received(2 * FLAT)
+    window.judge(now + 1.0)
+    assert window.size == 16
+
+
+def test_many_lanes_grow_by_an_eighth() -> None:
+    """One lane of many would be lost in the noise."""
+    window = joined(64)
+    window.resize(64, None, 0.0)
+    now = interval(window, 0.0, FLAT)
+    assert (window.size, reason(window)) == (72, "8 more")
+    interval(window, now, FLAT * 1.05)
+    assert reason(window) == "holding at 64: lanes 65-72 added 5%"
+
+
 @pytest.mark.parametrize("excuse", ["limit", "horizon", "reader"])
 def test_what_something_else_limited_is_not_judged(excuse: str) -> None:
     """An interval with an excuse moves nothing, however much or little it brought."""
@@ -248,6 +318,18 @@ def test_congestion_halves() -> None:
         *(10.0, 8, "HTTP 429"),
         True,
     )
+
+
+def test_a_step_that_is_refused_is_taken_back() -> None:
+    """What was before it works: there is no reason to go below that."""
+    window = joined(16)
+    window.resize(16, None, 1.0)
+    interval(window, HOLD, FLAT)
+    assert window.size == 18
+    window.cut("HTTP 429", HOLD + LONG + 1.0)
+    assert (window.size, reason(window)) == (16, "HTTP 429")
+    window.cut("HTTP 429", HOLD + LONG + 3.0)
+    assert window.size == 8
 
 
 def test_one_storm_is_charged_once() -> None:
@@ -589,7 +671,7 @@ def test_the_choice_may_be_given_back() -> None:
     window.resize(16, None, 1.0)
     assert (window.size, window.ceiling) == (16, CEILING)
     interval(window, HOLD, FLAT)
-    assert (window.size, reason(window)) == (17, "one more")
+    assert (window.size, reason(window)) == (18, "2 more")
 
 
 @pytest.mark.parametrize("threads", [2, 16])
@@ -817,12 +899,13 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(passed=st.floats(0, 3))
     def cut(self, passed: float) -> None:
-        """A refusal halves, but not twice within a second."""
+        """A refusal takes back a step, or halves, but not twice within a second."""
         self.now += passed
-        before = self.window.size
+        before, step = self.window.size, self.window._base
         self.window.cut("HTTP 429", self.now)
         recent = self.cuts and self.now - self.cuts[-1] < CUT_SPACING
-        assert self.window.size == (before if recent else max(1, before // 2))
+        less = max(1, before // 2) if step is None else step[0]
+        assert self.window.size == (before if recent else less)
         if not recent:
             self.cuts.append(self.now)
 

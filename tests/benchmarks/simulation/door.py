@@ -43,6 +43,8 @@ class Response:
         self, door: Door, connection: Connection, url: str, limiter: Limiter
     ) -> None:
         self.url = url
+        self.number = connection.host.requests
+        """Of its request, among those of the host."""
         self.status = 0
         self.headers = Headers()
         self.is_throttled = False
@@ -107,10 +109,10 @@ class Response:
             self.headers.add(b"Retry-After: %d" % retry_after)
         self._end(None)
 
-    def serve(self, start: int, stop: int, size: int, whole: bool) -> None:  # noqa: FBT001
+    def serve(self, start: int, stop: int, size: int, whole: bool) -> None:
         """Send a part."""
         self.status = 200 if whole else 206
-        self.headers.add(b"ETag: \"simulated\"")
+        self.headers.add(b'ETag: "simulated"')
         self.headers.add(b"Content-Length: %d" % (stop - start))
         if not whole:
             self.headers.add(b"Content-Range: bytes %d-%d/%d" % (start, stop - 1, size))
@@ -120,7 +122,7 @@ class Response:
         breaks = _of(site.breaks, connection.number)
         if breaks is not None and self._left > breaks.after:
             self._breaks, self._left = breaks, breaks.after
-        crawl = _crawl(connection)
+        crawl = _crawl(connection, self.number)
         self._flow = Flow(self._network, connection, self._left, crawl, self._arrive)
         self._network.begin(self._flow)
 
@@ -239,8 +241,8 @@ class Door:
         """Send a request, over a connection that is free, or a new one."""
         host = self.network.hosts[urlsplit(url).netloc]
         connection = host.idle.pop() if host.idle else await self._connect(host)
-        response = Response(self, connection, url, limiter)
         host.requests += 1
+        response = Response(self, connection, url, limiter)
         is_there = False
         try:
             async with asyncio.timeout(2 * self.stall_timeout):
@@ -295,8 +297,8 @@ class Door:
     async def _pass(self, seconds: float) -> None:
         """That long something is on its way, and longer where nothing passes."""
         await asyncio.sleep(seconds)
-        while out := self.network.out_for:
-            await asyncio.sleep(out + SYN_AGAIN)
+        if out := self.network.out_for:
+            await self._pass(out + SYN_AGAIN)
 
     def keep(self, connection: Connection) -> None:
         """It is free for the next request."""
@@ -320,9 +322,9 @@ def _of(breaks: Break | None, number: int) -> Break | None:
     return breaks if breaks is not None and number % breaks.one_in == 0 else None
 
 
-def _crawl(connection: Connection) -> float:
-    crawls, host = connection.host.site.crawls, connection.host
+def _crawl(connection: Connection, request: int) -> float:
+    crawls = connection.host.site.crawls
     if crawls is None:
         return inf
-    number = host.requests if crawls.of_requests else connection.number
+    number = request if crawls.of_requests else connection.number
     return crawls.rate if number % crawls.one_in == 0 else inf

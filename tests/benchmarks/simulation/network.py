@@ -50,7 +50,7 @@ def fair(
         for index in open_:
             crowd[claims[index][1]] += 1
         shares = {link: left[link] / count for link, count in crowd.items()}
-        level = min(min(shares.values()), downlink / len(open_))
+        level = min(*shares.values(), downlink / len(open_))
         done = [index for index in open_ if claims[index][0] <= level]
         if not done:
             tight = downlink / len(open_) <= level
@@ -255,8 +255,9 @@ class Network:
         self._is_changed = False
         self._later: asyncio.TimerHandle | None = None
         if outage is not None:
-            self._loop.call_at(self.began + outage.begin, self.change)
-            self._loop.call_at(self.began + outage.begin + outage.seconds, self.change)
+            begins = self.began + outage.begin + NEXT
+            self._loop.call_at(begins, self.change)
+            self._loop.call_at(begins + outage.seconds, self.change)
 
     @property
     def passed(self) -> float:
@@ -317,7 +318,9 @@ class Network:
         for most, host in claims:
             wanted[host] += most
             crowd[host] += 1
-        uplinks = {host: host.site.capacity(count) for host, count in crowd.items()}
+        uplinks: dict[Hashable, float] = {
+            host: host.site.capacity(count) for host, count in crowd.items()
+        }
         fits = all(uplinks[host] >= total for host, total in wanted.items())
         if fits and sum(wanted.values()) <= self.downlink:
             return [most for most, _ in claims]

@@ -60,7 +60,9 @@ def _beginning(shape: Shape) -> tuple[float, float]:
     first = sites[0]
     answered = (first.handshakes + 1) * first.rtt + first.think
     left, now, steady = float(shape.size), answered, _steady(shape)
-    settled = answered + max(_ramp(site, shape) + site.rtt + site.think for site in sites)
+    settled = answered + max(
+        _ramp(site, shape) + site.rtt + site.think for site in sites
+    )
     while left > 0 and now < settled:
         left -= STEP * min(_rate(shape, sites, now - answered), steady)
         now += STEP
@@ -102,7 +104,7 @@ def _of_lane(site: Site, since: float) -> float:
         return 0.0
     if since == inf:
         return site.lane
-    window = FIRST_WINDOW * 2.0 ** (1 + min(since / site.rtt, 60) // 1)
+    window: float = FIRST_WINDOW * 2.0 ** (1 + min(since / site.rtt, 60) // 1)
     return min(site.lane, window / site.rtt)
 
 
@@ -114,4 +116,6 @@ def _of_many(shape: Shape) -> float:
     asking = (site.rtt + site.think) * count / together
     lanes = min(MOST_LANES, site.most or MOST_LANES) * shape.hosts
     rate = min(lanes * site.lane, site.uplink * shape.hosts, shape.downlink)
-    return max(connecting + asking, shape.total / rate + (site.handshakes + 1) * site.rtt)
+    return max(
+        connecting + asking, shape.total / rate + (site.handshakes + 1) * site.rtt
+    )

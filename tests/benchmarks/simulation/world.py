@@ -117,7 +117,7 @@ class Nowhere(FileDelivery):
         return "size only"
 
     async def finish(self, plan: Plan, remote: RemoteFile) -> None:
-        """It has no name."""
+        """It has no name, and gets none."""
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -147,8 +147,8 @@ class World:
     def _commons(self, config: Config, ledger: Ledger | None) -> Commons:
         made = Commons(config, ledger)
         made.transport = cast(Any, self.door)
-        patch.object(made, "delivery", self._delivery).start()
-        self._flying = made
+        vars(made)["delivery"] = self._delivery
+        self._shared = made
         return made
 
     def _delivery(self, job: Job, stream: StreamSink | None) -> Delivery:
@@ -158,7 +158,8 @@ class World:
         return StreamDelivery(stream, None)
 
     def _in_order(self) -> int:
-        self.most_flying = max(self.most_flying, self._flying.flying)
+        """What readers have yet to take; whoever asks shows how many fly."""
+        self.most_flying = max(self.most_flying, self._shared.flying)
         return sum(sink.buffer.held for sink in self._sinks)
 
     async def fetch(self, hear: Hear | None) -> Result:
