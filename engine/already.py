@@ -7,6 +7,7 @@ date nor tag, the bytes of its first answer are compared with those that are her
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,10 +38,11 @@ class Wanted:
 
     def is_at(self, path: Path) -> bool:
         """Whether it is the file of that name; never what a symlink leads to."""
-        if path.is_symlink() or not path.is_file():
+        try:
+            status = path.lstat()
+        except OSError:
             return False
-        status = path.stat()
-        if status.st_size != self.remote.size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != self.remote.size:
             return False
         entry = self._entry(path)
         if self.digest is not None:

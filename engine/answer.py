@@ -36,6 +36,12 @@ class Answer:
             if separator:
                 yield name, value
 
+    def each(self, name: str) -> tuple[str, ...]:
+        """The values of one field; most answers have none of it."""
+        if f"{name}: " not in self.head:
+            return ()
+        return tuple(value for each, value in self.fields() if each == name)
+
     @property
     def hop(self) -> Hop:
         return Hop(self.status, mask(self.url))

@@ -109,7 +109,9 @@ class Commons:
         """Asks for a URL with what is private about it, given for all or for this one."""
         headers = (*self._config.headers, *spec.headers)
         user, given_for = self._config.user, spec.given_for or url
-        credentials = credentials_of(given_for, headers, user, self._netrc).knowing(url)
+        credentials = credentials_of(given_for, headers, user, self._netrc)
+        if given_for != url:
+            credentials = credentials.knowing(url)
         return Source(self.transport, limiter, url, credentials, self._cookies)
 
     def delivery(self, job: Job, stream: StreamSink | None) -> Delivery:

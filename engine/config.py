@@ -25,7 +25,7 @@ MOST_JOBS = 16
 
 _OURS = frozenset({"range", "if-range", "accept-encoding"})
 _PLAIN_URL = re.compile(
-    r"https?://[A-Za-z0-9.-]+(:[0-9]{1,4})?([/?#][^\x00-\x20\x7f]*)?"
+    r"https?://[A-Za-z0-9.-]+(:[1-5]?[0-9]{1,4})?([/?#][^\x00-\x20\x7f]*)?"
 )
 """What most URLs look like: nothing of it needs a closer look."""
 _UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")

@@ -12,9 +12,10 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from engine.errors import UsageError
 from engine.model import Header
@@ -140,8 +141,15 @@ def has_authorization(headers: Iterable[Header]) -> bool:
 
 def origin_of(url: str) -> Origin:
     parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower())
-    return parts.scheme.lower(), parts.hostname, port
+    return _origin(parts.scheme, parts.netloc.rpartition("@")[2])
+
+
+@lru_cache(maxsize=256)
+def _origin(scheme: str, host: str) -> Origin:
+    """The same for all files of a host."""
+    parts = SplitResult(scheme, host, "", "", "")
+    port = parts.port or {"http": 80, "https": 443}.get(scheme.lower())
+    return scheme.lower(), parts.hostname, port
 
 
 def _userinfo(url: str) -> Login | None:

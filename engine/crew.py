@@ -24,6 +24,10 @@ class Run:
     job: Job
     task: asyncio.Task[None]
 
+    @property
+    def is_receiving(self) -> bool:
+        return not self.job.milestones.received.is_set()
+
     def stop(self) -> None:
         """Once: a second time would disturb its coming to rest."""
         if not self.task.cancelling():
@@ -50,6 +54,8 @@ class Crew:
         self._window_of = window_of
         self._on_change = on_change
         self._runs: dict[JobId, Run] = {}
+        self._receiving: set[Run] = set()
+        """Those of them whose bytes may not all be here."""
         self._group: asyncio.TaskGroup | None = None
 
     def __iter__(self) -> Iterator[Run]:
@@ -73,6 +79,7 @@ class Crew:
 
     def admit(self) -> None:
         """Start jobs that wait, in the order of the queue, while lanes are free."""
+        self._receiving = {run for run in self._receiving if run.is_receiving}
         while (head := self._queue.head) is not None:
             job = self._job_of(head)
             if self.is_held or not self._has_room_for(job):
@@ -85,6 +92,7 @@ class Crew:
         assert self._group is not None
         task = self._group.create_task(work, name=f"job {job.id}")
         self._runs[job.id] = run = Run(job, task)
+        self._receiving.add(run)
         self._on_change(job.id)
         task.add_done_callback(lambda _: self._ended(run))
 
@@ -104,9 +112,7 @@ class Crew:
     def _has_room_for(self, job: Job) -> bool:
         if job.id in self._runs:
             return False  # paused and resumed before it stood still
-        busy = sum(
-            not run.job.milestones.received.is_set() for run in self._runs.values()
-        )
+        busy = len(self._receiving)
         if busy >= (self._most or MOST_JOBS) or not busy:
             return not busy
         window = self._window_of(job.host)
@@ -116,5 +122,6 @@ class Crew:
     def _ended(self, run: Run) -> None:
         if self._runs.get(run.job.id) is run:
             del self._runs[run.job.id]
+        self._receiving.discard(run)
         self._on_change(run.job.id)
         self.admit()

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from engine.already import Wanted
 from engine.errors import HydraError, LocalError, first_of
@@ -159,10 +160,9 @@ class FileDelivery:
 
         Raises IntegrityError, and BadPieces where some parts are to come again.
         """
-        verdict = (
-            await self.verifier.conclude(self._file, plan) if self.verifier else ""
-        )
-        return verdict or _by_size(remote)
+        if self.verifier is None or not self.verifier.is_wanted:
+            return _by_size(remote)
+        return await self.verifier.conclude(self._file, plan) or _by_size(remote)
 
     async def condemn(self) -> None:
         """The bytes are wrong: set them apart."""
@@ -295,10 +295,14 @@ Delivery = FileDelivery | StreamDelivery
 
 def modified(remote: RemoteFile) -> float | None:
     """Last-Modified as seconds of the epoch, where it is a date."""
-    if remote.last_modified is None:
-        return None
+    return None if remote.last_modified is None else _moment(remote.last_modified)
+
+
+@lru_cache(maxsize=256)
+def _moment(text: str) -> float | None:
+    """It is asked for when a file begins, and when it ends."""
     try:
-        date = parsedate_to_datetime(remote.last_modified)
+        date = parsedate_to_datetime(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -12,8 +12,6 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import http_sf
-
 from engine.digest import algorithm_named, hasher
 from engine.errors import UsageError
 from engine.model import Digest, Header, Promise
@@ -32,7 +30,9 @@ def promised(fields: Iterable[Header], *, whole: bool) -> tuple[Promise, ...]:
     joined. `whole`: its body is the whole file. An answer whose content coding was
     undone is not to be asked at all: every field is about the coded bytes.
     """
-    given = _joined(fields)
+    given = _joined(field for field in fields if field[0] in _READ)
+    if not given:
+        return ()
     found: dict[str, Promise] = {}
     for origin, read in _READERS.items():
         if origin.lower() not in given or (origin in _OF_THE_BODY and not whole):
@@ -68,6 +68,8 @@ def _digest(name: str, value: bytes) -> Digest | None:
 
 def _dictionary(_given: _Fields, value: str) -> Iterator[_Claim]:
     """A structured field (RFC 9651) of byte sequences; all of it, or nothing."""
+    import http_sf
+
     try:
         members = http_sf.parse(value.encode(errors="replace"), tltype="dictionary")
     except (ValueError, OverflowError):
@@ -134,6 +136,11 @@ _READERS: Mapping[str, Callable[[_Fields, str], Iterator[_Claim]]] = {
     "x-amz-checksum-sha1": _amazon("sha1"),
     "x-linked-etag": _hugging_face,
 }
-"""Every field that is read, in its usual spelling, the best one first."""
+"""Every field that tells of digests, in its usual spelling, the best one first."""
+_READ = frozenset(
+    {name.lower() for name in _READERS}
+    | {"x-goog-stored-content-encoding", "content-encoding", "x-amz-checksum-type"}
+)
+"""Those, and what is to be known besides to make sense of them."""
 _OF_THE_BODY = frozenset({"Content-Digest", "Content-MD5"})
 """Fields about the bytes of this one answer."""

@@ -20,11 +20,11 @@ from functools import cache
 from time import monotonic
 from typing import Any
 
-from engine.errors import HydraError
-
 PATIENT_THREADS = 4
 QUICK = 0.0005
 """Seconds that all system calls for a small file may keep the event loop."""
+CHANCE = 2
+"""Slow answers in a row that are the disk's; one may be a busy machine's."""
 KEEP_SIZE = 1
 """FALLOC_FL_KEEP_SIZE of fallocate(2): the file is as long as what was written."""
 NO_SUCH_THING = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
@@ -34,14 +34,16 @@ class Disk:
     """Threads for files, and a feeling for how fast the disk is.
 
     A small file is a handful of system calls, and handing them to a thread costs
-    more than they do: while they take no time they are made where we are. One
-    slow answer, and they go back to the threads until the disk is quick again.
+    more than they do: while they take no time they are made where we are. Where
+    they are slow, they go back to the threads until the disk is quick again. Each
+    kind of work is judged by itself: to find a name is quick on the slowest disk.
     """
 
     def __init__(self) -> None:
         self._writer = ThreadPoolExecutor(1, "hydra-write")
         self._pool = ThreadPoolExecutor(PATIENT_THREADS, "hydra-file")
-        self._cost = QUICK
+        self._slow: dict[str, int] = {}
+        """Slow answers since the last quick one, by what was done."""
 
     def move(self, function: Callable[..., Any], *args: object) -> Future[Any]:
         """Run what moves bytes into the page cache."""
@@ -51,26 +53,21 @@ class Disk:
         """Run what may wait for the disk."""
         return self._pool.submit(function, *args)
 
-    def quick(self, function: Callable[..., Any], *args: object) -> Future[Any]:
-        """Run what should be quick: here, if it has been."""
-        if self._cost >= QUICK:
-            return self._pool.submit(self._timed, function, *args)
-        done: Future[Any] = Future()
-        try:
-            done.set_result(self._timed(function, *args))
-        except (OSError, HydraError) as error:
-            done.set_exception(error)
-        return done
+    def is_quick(self, function: Callable[..., Any]) -> bool:
+        """Whether the event loop may do that itself for a small file."""
+        return self._slow.get(function.__name__, CHANCE) < CHANCE
+
+    def timed(self, function: Callable[..., Any], *args: object) -> Any:
+        """Do that for a small file, and learn how quick the disk is with it."""
+        started, work = monotonic(), function.__name__
+        result = function(*args)
+        is_slow = monotonic() - started >= QUICK
+        self._slow[work] = self._slow.get(work, CHANCE) + 1 if is_slow else 0
+        return result
 
     def close(self) -> None:
         self._writer.shutdown(wait=False, cancel_futures=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _timed(self, function: Callable[..., Any], *args: object) -> Any:
-        started = monotonic()
-        result = function(*args)
-        self._cost = monotonic() - started
-        return result
 
 
 def flush(descriptor: int) -> None:

@@ -28,7 +28,6 @@ from engine.errors import (
     NetworkError,
     RefusedError,
 )
-from engine.journal import Link
 from engine.lane import Lane
 from engine.limiter import Limiter
 from engine.mirrors import Mirror, Mirrors
@@ -40,7 +39,7 @@ from engine.model import (
     TellKind,
     WindowChange,
 )
-from engine.opening import Opened, Opening
+from engine.opening import Known, Opened, Opening
 from engine.patience import Patience
 from engine.plan import Plan
 from engine.ranges import ByteRange, RangeSet
@@ -112,15 +111,15 @@ class Effort:
 
     # -- what it does ------------------------------------------------------------
 
-    async def open(self, known: RemoteFile | None, plan: Plan) -> Opened:
+    async def open(self, known: Known | None) -> Opened:
         """Learn what there is to fetch; the first of it may already flow.
 
-        `known` and `plan` are what the job has itself. Raises ChangedError where
-        what is here is of another version.
+        `known` is what the job has itself. Raises ChangedError where what is here is
+        of another version.
         """
         for places in count():
             try:
-                return await self._open(known, plan, elsewhere=places > 0)
+                return await self._open(known, elsewhere=places > 0)
             except (RefusedError, NetworkError, ChangedError) as error:
                 host = self._trail.source.host
                 if isinstance(error, ChangedError) and not places:
@@ -135,12 +134,10 @@ class Effort:
                 )
         raise AssertionError("unreachable")
 
-    async def _open(
-        self, known: RemoteFile | None, plan: Plan, *, elsewhere: bool
-    ) -> Opened:
+    async def _open(self, known: Known | None, *, elsewhere: bool) -> Opened:
         self._patience = self._new_patience()
         opening = Opening(
-            link=Link.of(self._trail.began),
+            began=self._trail.began,
             delivery=self._delivery,
             source=self._trail.source,
             patience=self._patience,
@@ -148,7 +145,7 @@ class Effort:
             least=self._first_size,
             size=self._size,
         )
-        return await opening.open(known, plan, elsewhere=elsewhere)
+        return await opening.open(known, elsewhere=elsewhere)
 
     @property
     def _first_size(self) -> int:

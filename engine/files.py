@@ -12,9 +12,9 @@ import asyncio
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class FileSink:
         """Runs beside the first writes: on some file systems it takes a while."""
 
     @property
-    def part(self) -> Path:
+    def part(self) -> str:
         """Where the bytes are until the file is whole."""
         assert self.target is not None
         return part_of(self.target)
@@ -86,7 +86,7 @@ class FileSink:
         Raises LocalError where another run is writing it.
         """
         if self._found is None:
-            self._found = await self._result(self._disk.quick(self._find, name))
+            self._found = await self._quick(self._find, name)
         return self._found
 
     async def leave(self) -> None:
@@ -112,8 +112,8 @@ class FileSink:
         self._name = name
         remote, size = wanted.remote, wanted.remote.size
         if not self._is_claimed:
-            run = self._disk.submit if wanted.may_read else self._disk.quick
-            if verdict := await self._result(run(self._choose, wanted)):
+            run = self._hop if wanted.may_read else self._quick
+            if verdict := await run(self._choose, wanted):
                 return str(verdict)
         if size is not None and size <= SMALL_FILE:
             self._small = []
@@ -177,8 +177,8 @@ class FileSink:
         What lies beyond `size` is left over from a longer version.
         """
         await self._settle()
-        run = self._disk.submit if self._small is None else self._disk.quick
-        await self._result(run(self._complete, size, modified))
+        run = self._hop if self._small is None else self._quick
+        await run(self._complete, size, modified)
 
     async def condemn(self) -> None:
         """The bytes are wrong: keep them for inspection, as `NAME.part.bad`."""
@@ -227,6 +227,13 @@ class FileSink:
             written += 1
         self._small = None
 
+    async def _quick(self, function: Callable[..., Any], *args: object) -> Any:
+        """Run what should be quick: here, if it has been."""
+        if not self._disk.is_quick(function):
+            return await self._hop(self._disk.timed, function, *args)
+        with self._told():
+            return self._disk.timed(function, *args)
+
     async def _hop(self, function: Callable[..., Any], *args: object) -> Any:
         return await self._result(self._start(function, *args))
 
@@ -241,10 +248,14 @@ class FileSink:
         return future
 
     async def _result(self, future: Future[Any]) -> Any:
-        try:
-            if future.done():
-                return future.result()
+        with self._told():
             return await asyncio.wrap_future(self._watched(future))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the system says, with where it was."""
+        try:
+            yield
         except OSError as error:
             where = error.filename or (self.part if self.target else self._directory)
             raise LocalError(f"{where}: {error.strerror}") from error
@@ -279,7 +290,7 @@ class FileSink:
         self.target = None
 
     def _choose(self, wanted: Wanted) -> str:
-        if not os.path.isdir(self._directory):  # noqa: PTH112  # a tenth of the price
+        if not os.path.isdir(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
         choice = self._places.choose(
             self._directory, self._name, self._conflict, wanted.is_at
@@ -305,10 +316,11 @@ class FileSink:
             if record.link.url == self._link.url if record else is_free(self.part):
                 with suppress(FileNotFoundError):
                     self._fd = self._locked(os.O_RDWR)
-                    self.part.unlink()
-                journal.path_of(self.part).unlink(missing_ok=True)
+                    os.unlink(self.part)
+                journal.remove(journal.path_of(self.part))
                 drop_set_aside(target)
-                bad_of(self.part).unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(bad_of(self.part))
         finally:
             self._close()
 
@@ -317,32 +329,33 @@ class FileSink:
         assert self.target is not None
         if not is_free(self.part):
             self.target = self._places.move_on(self.target)
-        if journal.path_of(self.part).exists():
+        if os.path.exists(journal.path_of(self.part)):
             set_aside(self.target)
         return self._locked(os.O_RDWR | os.O_CREAT)
 
     def _take_back(self) -> None:
         """Leave nothing of a part that holds nothing, and blocks the name."""
-        self.part.unlink()
-        journal.path_of(self.part).unlink(missing_ok=True)
+        os.unlink(self.part)
+        journal.remove(journal.path_of(self.part))
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
     def _locked(self, flags: int) -> int:
         """The part, open and ours alone."""
-        fd = os.open(self.part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        part = self.part
+        fd = os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         problem = ""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             problem = "another run is writing it"
         else:
-            if not _is_at(fd, self.part):
+            if not _is_at(fd, part):
                 problem = "another run has just finished it"
         if problem:
             os.close(fd)
-            raise LocalError(f"{self.part}: {problem}")
+            raise LocalError(f"{part}: {problem}")
         return fd
 
     def _check_room(self, size: int) -> None:
@@ -398,14 +411,14 @@ class FileSink:
         part, first = self.part, self.target
         if self._conflict is not OnConflict.OVERWRITE and os.path.lexists(first):
             self.target = self._places.move_on(first)
-        part.rename(self.target)
-        journal.path_of(part).unlink(missing_ok=True)
+        os.rename(part, self.target)
+        journal.remove(journal.path_of(part))
         drop_set_aside(first)
 
     def _rename_bad(self) -> None:
         self._write_small()
-        self.part.rename(bad_of(self.part))
-        journal.path_of(self.part).unlink(missing_ok=True)
+        os.rename(self.part, bad_of(self.part))
+        journal.remove(journal.path_of(self.part))
         self._close()
 
     def _write_small(self) -> None:
@@ -440,15 +453,15 @@ def _laid_out(blocks: Iterable[Block]) -> bytes:
     return bytes(whole)
 
 
-def bad_of(part: Path) -> Path:
+def bad_of(part: str) -> str:
     """Where wrong bytes are kept."""
-    return part.with_name(part.name + ".bad")
+    return f"{part}.bad"
 
 
-def _is_at(fd: int, path: Path) -> bool:
+def _is_at(fd: int, path: str) -> bool:
     """Whether the path still leads to the open file."""
     with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False))
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
     return False
 
 

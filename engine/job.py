@@ -185,7 +185,11 @@ class Job:
             return self.spec.name
         if self.remote is not None:
             return self.remote.name
-        return past.name if past and past.name else name_for(None, self.began)
+        return past.name if past and past.name else self._name_of_url
+
+    @cached_property
+    def _name_of_url(self) -> str:
+        return name_for(None, self.began)
 
     @property
     def target(self) -> str:
@@ -422,11 +426,11 @@ class Job:
         """Learn what there is to fetch; the first of it may already flow."""
         if self.remote is not None and not self._trail.is_fresh:
             return self.remote, None
-        is_new = self.remote is None
-        opened = await self.effort.open(self.remote, self.plan)
+        known = None if self.remote is None else (self.remote, self.plan)
+        opened = await self.effort.open(known)
         self.remote, self.plan = opened.remote, opened.plan
         self._trail.is_fresh = False
-        self._tell_opened(opened, is_new=is_new)
+        self._tell_opened(opened, is_new=known is None)
         self.milestones.probed.set()
         return opened.remote, opened.first
 

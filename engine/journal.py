@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -83,28 +84,34 @@ class Record:
         )
 
 
-def path_of(part: Path) -> Path:
+def path_of(part: str) -> str:
     """Where the journal of a partial file is."""
-    return part.with_name(part.name + SUFFIX)
+    return part + SUFFIX
 
 
-def save(path: Path, record: Record) -> None:
+def save(path: str | Path, record: Record) -> None:
     """Replace the journal, for good. Raises OSError and leaves the old one."""
-    fresh = path.with_name(path.name + ".new")
+    fresh = f"{path}.new"
     try:
-        fresh.unlink(missing_ok=True)
+        remove(fresh)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
             file.write(dump(record))
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
+        os.replace(fresh, path)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        remove(fresh)
         raise
 
 
-def load(path: Path) -> Record | None:
+def remove(path: str) -> None:
+    """Let there be none."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def load(path: str | Path) -> Record | None:
     """What the journal says, or None where there is none.
 
     Raises DamagedError, and NewerError for one that is not ours to judge.

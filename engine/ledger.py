@@ -31,6 +31,9 @@ KEPT = 100_000
 """Files that are remembered; the latest ones."""
 _WAIT = 0.5
 """Seconds that another run may have it locked."""
+_GATHERED = 0.25
+"""Seconds in which files come together, to be written at once: one by one they cost
+more than a small file does."""
 _VERSION = 1
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS files (
@@ -81,6 +84,8 @@ class Ledger:
         self._lock = threading.Lock()
         self._fresh: dict[Path, Completed] = {}
         """Those that are not written yet."""
+        self._fresh_urls: set[str] = set()
+        self._closing = threading.Event()
         self._writer = ThreadPoolExecutor(1, "hydra-ledger")
 
     def find(self, target: Path) -> Completed | None:
@@ -93,9 +98,9 @@ class Ledger:
     def knows(self, url: str) -> bool:
         """Whether anything was ever completed from that URL."""
         with self._lock:
-            if any(entry.url == url for entry in self._fresh.values()):
-                return True
-            return bool(self._select("SELECT 1 FROM files WHERE url = ? LIMIT 1", url))
+            return url in self._fresh_urls or bool(
+                self._select("SELECT 1 FROM files WHERE url = ? LIMIT 1", url)
+            )
 
     def add(self, entry: Completed) -> None:
         """Write a file down, soon; its time is taken now."""
@@ -104,23 +109,27 @@ class Ledger:
             modified = os.stat(target).st_mtime_ns  # noqa: PTH116  # half the price
             with self._lock:
                 self._fresh[target] = replace(entry, target=target, modified=modified)
+                self._fresh_urls.add(entry.url)
                 is_first = len(self._fresh) == 1
             if is_first:
                 self._writer.submit(self._write)
 
     def close(self) -> None:
         """Write what is left, and let go of it."""
+        self._closing.set()
         self._writer.shutdown()
         with self._lock, suppress(sqlite3.Error):
             self._connection.close()
 
     def _write(self) -> None:
-        """All that has come together since the last time, at once."""
+        """All that comes together in a moment, at once."""
+        self._closing.wait(_GATHERED)
         with self._lock:
             rows = [_row(entry) for entry in self._fresh.values()]
             with suppress(sqlite3.Error), self._connection as transaction:
                 transaction.executemany(_INSERT, rows)
             self._fresh.clear()
+            self._fresh_urls.clear()
 
     def _read(self, target: Path) -> Completed | None:
         rows = self._select("SELECT * FROM files WHERE target = ?", str(target))

@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-from xml.etree.ElementTree import ParseError
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import DefusedXMLParser
 
 from engine.digest import ALGORITHMS, algorithm_named, hasher, parse_digest
 from engine.errors import RefusedError, UsageError
 from engine.model import Digest, Pieces, Promise
 from engine.naming import sanitise
+
+if TYPE_CHECKING:
+    from defusedxml.ElementTree import DefusedXMLParser
 
 MEDIA_TYPE = "application/metalink4+xml"
 """Of the documents that are understood."""
@@ -100,19 +100,27 @@ def parse_metalink(data: bytes) -> tuple[MetalinkFile, ...]:
     if len(data) > LARGEST:
         raise RefusedError(f"the Metalink has more than {LARGEST >> 20} MiB")
     reader = _Reader()
-    try:
-        _feed(reader, data)
-    except DefusedXmlException:
-        raise RefusedError("not a Metalink: it brings its own DTD") from None
-    except (ParseError, LookupError, ValueError) as error:
-        raise RefusedError(f"not a Metalink: {error}") from None
+    _read(reader, data)
     if not reader.files:
         raise RefusedError("the Metalink names no file")
     return tuple(reader.files)
 
 
-def _feed(reader: _Reader, data: bytes) -> None:
-    parser = DefusedXMLParser(target=reader, forbid_dtd=True)
+def _read(reader: _Reader, data: bytes) -> None:
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import DefusedXMLParser
+
+    try:
+        _feed(DefusedXMLParser(target=reader, forbid_dtd=True), data)
+    except DefusedXmlException:
+        raise RefusedError("not a Metalink: it brings its own DTD") from None
+    except (ParseError, LookupError, ValueError) as error:
+        raise RefusedError(f"not a Metalink: {error}") from None
+
+
+def _feed(parser: DefusedXMLParser, data: bytes) -> None:
     parser.parser.XmlDeclHandler = _check_declaration
     for start in range(0, len(data), _FED):
         parser.feed(data[start : start + _FED])

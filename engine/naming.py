@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 
 LONGEST = 200
 """Bytes: room for ` (999)`, `.part` and `.hydra` under the usual limit of 255."""
 FALLBACK = "download.bin"
 
+_LEADING = re.compile(r"^[\s.-]+")
+_STEM = re.compile(r"(.+?)((?:\.tar)?\.\w{1,12})")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _EXTENDED = re.compile(r"(?i);\s*filename\*\s*=\s*([\w-]*)'[^']*'([^;\s]+)")
 _PLAIN = re.compile(r'(?i);\s*filename\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^;\s]+))')
@@ -21,9 +24,7 @@ _PLAIN = re.compile(r'(?i);\s*filename\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^;\s]+))')
 
 def name_for(disposition: str | None, *urls: str) -> str:
     """The first usable name: the header's, then the last path segment of each URL."""
-    candidates = [_disposition_name(disposition)] if disposition else []
-    candidates += [unquote(urlsplit(url).path.rpartition("/")[2]) for url in urls]
-    return next(filter(None, map(sanitise, candidates)), FALLBACK)
+    return next(filter(None, map(sanitise, _candidates(disposition, urls))), FALLBACK)
 
 
 def sanitise(name: str) -> str:
@@ -32,8 +33,9 @@ def sanitise(name: str) -> str:
     Empty where nothing usable is left.
     """
     name = name.replace("\\", "/").rpartition("/")[2]
-    name = "".join(c for c in name if unicodedata.category(c) not in _UNSAFE)
-    name = re.sub(r"^[\s.-]+", "", name).rstrip()
+    if not (name.isascii() and name.isprintable()):
+        name = "".join(c for c in name if unicodedata.category(c) not in _UNSAFE)
+    name = _LEADING.sub("", name).rstrip()
     if _RESERVED.fullmatch(name):
         name = f"_{name}"
     return _shorten(name)
@@ -46,6 +48,13 @@ def numbered(name: str, number: int) -> str:
     """`name (2).ext`, for the second file of one name."""
     stem, extension = _split(name)
     return f"{stem} ({number}){extension}"
+
+
+def _candidates(disposition: str | None, urls: Iterable[str]) -> Iterator[str]:
+    if disposition:
+        yield _disposition_name(disposition)
+    for url in urls:
+        yield unquote(urlsplit(url).path.rpartition("/")[2])
 
 
 def _disposition_name(header: str) -> str:
@@ -62,11 +71,13 @@ def _disposition_name(header: str) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(.+?)((?:\.tar)?\.\w{1,12})", name)
+    match = _STEM.fullmatch(name)
     return (match[1], match[2]) if match else (name, "")
 
 
 def _shorten(name: str) -> str:
+    if len(name.encode()) <= LONGEST:
+        return name
     stem, extension = _split(name)
     room = LONGEST - len(extension.encode())
     return (stem.encode()[:room].decode(errors="ignore") + extension).rstrip()

@@ -31,6 +31,10 @@ EXPIRED = frozenset({401, 403, 410})
 file is gone."""
 
 
+Known = tuple[RemoteFile, Plan]
+"""A file, and what of it is here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """What is to be fetched, and its first bytes on their way."""
@@ -46,7 +50,7 @@ class Opening:
     def __init__(
         self,
         *,
-        link: Link,
+        began: str,
         delivery: Delivery,
         source: Source,
         patience: Patience,
@@ -56,17 +60,16 @@ class Opening:
     ) -> None:
         self._size = size
         """What the file is said to be long."""
-        self._link = link
+        self._began = began
+        """The URL by which what is on disk is known."""
         self._delivery = delivery
         self._source = source
         self._patience = patience
         self._join = join
         self._least = least
 
-    async def open(
-        self, known: RemoteFile | None, plan: Plan, *, elsewhere: bool = False
-    ) -> Opened:
-        """`known` and `plan` are what the job has itself, before a fresh link.
+    async def open(self, known: Known | None, *, elsewhere: bool = False) -> Opened:
+        """`known` is what the job has itself, before a fresh link.
 
         `elsewhere` says that another host is asked than before: its tags and dates
         are its own, and the bytes decide. Raises ChangedError where what is here is
@@ -74,43 +77,45 @@ class Opening:
         """
         record = await self._delivery.find() if known is None else None
         if record is not None:
-            known, plan = record.remote, Plan(record.size, record.done)
+            known = record.remote, Plan(record.size, record.done)
         if known is not None and elsewhere:
-            known = replace(known, etag=None, last_modified=None)
+            known = replace(known[0], etag=None, last_modified=None), known[1]
         while True:
             try:
-                return await self._ask(known, plan)
+                return await self._ask(known)
             except ChangedError:
                 if record is None or not self._may_be_another(record):
                     raise
                 await self._delivery.leave()
-                known, record, plan = None, None, Plan(None)
+                known = record = None
             except Fault as fault:
                 window = self._join()
                 await asyncio.sleep(self._patience.charge(fault, window, reached=True))
 
     def _may_be_another(self, record: Record) -> bool:
         """The query of a link may be a signature, or may name another file."""
-        return record.link.query != self._link.query
+        return record.link.query != Link.of(self._began).query
 
-    async def _ask(self, known: RemoteFile | None, plan: Plan) -> Opened:
-        asked = self._first_range(known, plan)
-        remote, response = await self._probe(asked, known)
+    async def _ask(self, known: Known | None) -> Opened:
+        asked = self._first_range(known)
+        remote, response = await self._probe(asked, known[0] if known else None)
         try:
             check_size(remote, self._size)
             if known is None:
                 plan = Plan(remote.size)
             else:
-                remote = await self._recognise(known, remote, plan)
+                plan = known[1]
+                remote = await self._recognise(known, remote)
         except BaseException:
             response.close()
             raise
         return Opened(remote, plan, _lease(plan, remote, response, asked))
 
-    def _first_range(self, known: RemoteFile | None, plan: Plan) -> ByteRange:
+    def _first_range(self, known: Known | None) -> ByteRange:
         """The first gap; where there is none, the last bytes tell what is there."""
         if known is None:
             return ByteRange(0, self._least)
+        plan = known[1]
         if (gap := plan.next_gap()) is not None:
             return ByteRange(gap.start, min(gap.start + self._least, gap.stop))
         size = plan.size or 1
@@ -126,14 +131,13 @@ class Opening:
                 raise ExpiredError(str(error), status=error.status) from error
             raise
 
-    async def _recognise(
-        self, known: RemoteFile, seen: RemoteFile, plan: Plan
-    ) -> RemoteFile:
+    async def _recognise(self, known: Known, seen: RemoteFile) -> RemoteFile:
         """The known file, where the server still has it."""
-        if compare(known, seen) is not Likeness.SAME:
+        remote, plan = known
+        if compare(remote, seen) is not Likeness.SAME:
             sample = await self._delivery.sink.sample(plan.done)
-            known = await settle(self._source, Doubt(known, seen), sample)
-        return replace(known, url=seen.url, ranges=seen.ranges)
+            remote = await settle(self._source, Doubt(remote, seen), sample)
+        return replace(remote, url=seen.url, ranges=seen.ranges)
 
 
 def check_size(remote: RemoteFile, said: int | None) -> None:

@@ -38,8 +38,8 @@ class Choice:
     """Why there is nothing: the file is here."""
 
 
-def part_of(target: Path) -> Path:
-    return target.with_name(target.name + PART)
+def part_of(target: Path) -> str:
+    return f"{target}{PART}"
 
 
 class Places:
@@ -120,12 +120,12 @@ class Places:
         """The target is not ours any more; what is left of it can be found."""
         with self._lock:
             self._taken.discard(target)
-            index = self._left.get(target.parent)
-            record = readable(part_of(target)) if index is not None else None
-            if index is not None and record is not None:
-                known = index.setdefault(record.link.url, [])
-                if target not in known:
-                    known.append(target)
+            record = readable(part_of(target))
+            if record is None or target.parent not in self._left:
+                return
+            known = self._left[target.parent].setdefault(record.link.url, [])
+            if target not in known:
+                known.append(target)
 
     def _index(self, directory: Path) -> dict[str, list[Path]]:
         if directory not in self._left:
@@ -137,15 +137,15 @@ def set_aside(target: Path) -> None:
     """Put a partial out of the way of a new one, and forget its journal."""
     part = part_of(target)
     with suppress(FileNotFoundError):
-        part.rename(next(p for p in _olds(part) if not os.path.lexists(p)))
-    journal.path_of(part).unlink(missing_ok=True)
+        os.rename(part, next(p for p in _olds(part) if not os.path.lexists(p)))
+    journal.remove(journal.path_of(part))
 
 
 def drop_set_aside(target: Path) -> None:
     """The new one is whole: what was set aside for it may go."""
     for old in _olds(part_of(target)):
         try:
-            old.unlink()
+            os.unlink(old)
         except OSError:
             return
 
@@ -156,10 +156,10 @@ def _candidates(directory: Path, name: str) -> Iterator[Path]:
         yield directory / numbered(name, number)
 
 
-def _olds(part: Path) -> Iterator[Path]:
-    yield part.with_name(part.name + OLD)
+def _olds(part: str) -> Iterator[str]:
+    yield part + OLD
     for number in count(2):
-        yield part.with_name(f"{part.name}{OLD}{number}")
+        yield f"{part}{OLD}{number}"
 
 
 def _may_replace(target: Path, conflict: OnConflict) -> bool:
@@ -172,7 +172,7 @@ def _may_replace(target: Path, conflict: OnConflict) -> bool:
     return False
 
 
-def is_free(part: Path) -> bool:
+def is_free(part: str) -> bool:
     """Whether a new partial may have that name.
 
     One that is empty is what a run left that was killed at once. One whose journal
@@ -186,7 +186,7 @@ def is_free(part: Path) -> bool:
     except DamagedError:
         return True
     try:
-        status = part.lstat()
+        status = os.lstat(part)
     except FileNotFoundError:
         return True
     return stat.S_ISREG(status.st_mode) and status.st_size == 0
@@ -206,7 +206,7 @@ def _journals(directory: Path) -> dict[str, list[Path]]:
     return found
 
 
-def readable(part: Path) -> Record | None:
+def readable(part: str) -> Record | None:
     """What the journal of a partial says, where that can be read."""
     try:
         return journal.load(journal.path_of(part))

@@ -66,6 +66,11 @@ class Promises:
         verifier, search = self._verifier, self._search
         if verifier is None or search is None or verifier.is_wanted:
             return
+        if not source.links().described_by:
+            known = search.known(url, remote.size, self._preferred)
+            if known is not None:
+                verifier.expect(known)
+                return
         self._looking = group.create_task(
             self._look(verifier, search, url, remote, source), name="digests"
         )

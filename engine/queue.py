@@ -7,7 +7,7 @@ can be halved about fifty times; where none is left, all get new ranks.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Container, Iterator, Mapping, Sequence
 from math import inf
 
@@ -76,17 +76,19 @@ class Queue:
 
     def waits(self, job: JobId) -> bool:
         at = self._line_place(job)
-        return at < len(self._waiting) and self._waiting[at] == job
+        return self._waiting[at : at + 1] == [job]
 
     def line_up(self, job: JobId) -> None:
         """It waits from now on, at its place."""
-        if not self.waits(job):
-            insort(self._waiting, job, key=self._key)
+        at = self._line_place(job)
+        if self._waiting[at : at + 1] != [job]:
+            self._waiting.insert(at, job)
 
     def step_out(self, job: JobId) -> None:
         """It does not wait any more; its place in the queue stays."""
-        if self.waits(job):
-            del self._waiting[self._line_place(job)]
+        at = self._line_place(job)
+        if self._waiting[at : at + 1] == [job]:
+            del self._waiting[at]
 
     # -- ranks -----------------------------------------------------------------
 

@@ -7,7 +7,7 @@ made and read at the door (`ByteRange.header`, RFC 9110 section 14.1.2).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -87,7 +87,7 @@ class RangeSet:
         if first < last:
             start = min(start, self._starts[first])
             stop = max(stop, self._stops[last - 1])
-        self._replace(first, last, [(start, stop)])
+        self._replace(first, last, (start,), (stop,))
 
     def remove(self, item: ByteRange) -> None:
         """Take every byte of `item` out."""
@@ -99,7 +99,9 @@ class RangeSet:
             return
         left = (self._starts[first], item.start)
         right = (item.stop, self._stops[last - 1])
-        self._replace(first, last, [r for r in (left, right) if r[0] < r[1]])
+        kept = [edge for edge in (left, right) if edge[0] < edge[1]]
+        starts, stops = [start for start, _ in kept], [stop for _, stop in kept]
+        self._replace(first, last, starts, stops)
 
     def front(self, start: int = 0) -> int:
         """The first offset at or after `start` that is not in the set."""
@@ -139,9 +141,10 @@ class RangeSet:
         if at < within.stop:
             yield ByteRange(at, within.stop)
 
-    def _replace(self, first: int, last: int, new: list[tuple[int, int]]) -> None:
+    def _replace(
+        self, first: int, last: int, starts: Sequence[int], stops: Sequence[int]
+    ) -> None:
         self._total -= sum(self._stops[first:last]) - sum(self._starts[first:last])
-        self._starts[first:last] = [start for start, _ in new]
-        self._stops[first:last] = [stop for _, stop in new]
-        for start, stop in new:
-            self._total += stop - start
+        self._total += sum(stops) - sum(starts)
+        self._starts[first:last] = starts
+        self._stops[first:last] = stops

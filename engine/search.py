@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -72,20 +72,29 @@ class Search:
         place = _place(url)
         if place is None:
             return ()
-        path = unquote(place.path)
-        sums = await self._look(place, make_source)
-        found = [(each, each.of(path)) for each in sums]
-        promises = [Promise(digest, each.name) for each, digest in found if digest]
-        promises.sort(key=lambda promise: _rank(promise.digest.algorithm, preferred))
-        if promises or (size is not None and size <= WORTH_A_SIDECAR):
-            return tuple(promises)
+        sums = await self._look(_base(place), make_source)
+        promises = _promised(sums, unquote(place.path), preferred)
+        if promises or not _is_worth_a_sidecar(size):
+            return promises
         return await _sidecar(place, make_source, preferred)
 
-    async def _look(
-        self, place: SplitResult, make_source: MakeSource
-    ) -> tuple[Sums, ...]:
+    def known(
+        self, url: str, size: int | None, preferred: str
+    ) -> tuple[Promise, ...] | None:
+        """What `find` would return; None where it would have to ask for it."""
+        place = _place(url)
+        if place is None:
+            return ()
+        base = _base(place)
+        directory = self._directories.get(base)
+        if directory is None or directory.sums is None:
+            return None
+        self._directories.move_to_end(base)
+        promises = _promised(directory.sums, unquote(place.path), preferred)
+        return promises if promises or not _is_worth_a_sidecar(size) else None
+
+    async def _look(self, base: str, make_source: MakeSource) -> tuple[Sums, ...]:
         """The manifests beside the file; who asks while somebody looks waits."""
-        base = urlunsplit(place._replace(path=_parent(place.path)))
         directory = self._directories.setdefault(base, _Directory())
         self._directories.move_to_end(base)
         async with directory.lock:
@@ -118,8 +127,21 @@ def _place(url: str) -> SplitResult | None:
     return None if parts.query or not name or is_sums else parts._replace(fragment="")
 
 
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0] + "/"
+def _base(place: SplitResult) -> str:
+    """The URL of its directory."""
+    return urlunsplit(place._replace(path=place.path.rpartition("/")[0] + "/"))
+
+
+def _is_worth_a_sidecar(size: int | None) -> bool:
+    return size is None or size > WORTH_A_SIDECAR
+
+
+def _promised(sums: Iterable[Sums], path: str, preferred: str) -> tuple[Promise, ...]:
+    """What manifests have for the file at `path`, the best first."""
+    found = [(each, each.of(path)) for each in sums]
+    promises = [Promise(digest, each.name) for each, digest in found if digest]
+    promises.sort(key=lambda promise: _rank(promise.digest.algorithm, preferred))
+    return tuple(promises)
 
 
 def _rank(algorithm: str, preferred: str) -> tuple[bool, bool, int]:
@@ -141,7 +163,7 @@ async def _manifests(base: str, make_source: MakeSource) -> tuple[Sums, ...]:
             for name in MANIFESTS:  # one at a time: the lanes want their connections
                 with suppress(HydraError):
                     data = await _get(make_source(base + name), LONGEST_MANIFEST)
-                    if (sums := Sums.read(data or b"", name)).text:
+                    if data and (sums := Sums.read(data, name)).text:
                         found.append(sums)
     return tuple(found)
 

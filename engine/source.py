@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from engine.answer import MOST_TEXT, Answer, told
@@ -41,6 +42,11 @@ _DENIED = frozenset({401, 403, 404, 410})
 """Statuses of links that have expired, and of servers that want fewer connections."""
 _PACKED = (".gz", ".tgz", ".bgz", ".z", ".br", ".zst", ".svgz")
 _WIRE = "%/:@!$&'()*+,;=~-._[]"
+_AS_IT_IS = re.compile(
+    rf"https?://[^/?#@\s]+/[\w{re.escape(_WIRE)}]*(\?[\w?{re.escape(_WIRE)}]+)?",
+    re.ASCII,
+)
+"""Most URLs go over the wire as they are."""
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)")
 
 
@@ -54,7 +60,13 @@ class ContentRange:
 
 def content_range(response: Response) -> ContentRange | None:
     """The response's Content-Range, or None where it is missing or makes no sense."""
-    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range") or "")
+    return _content_range(response.headers.get("content-range") or "")
+
+
+@lru_cache(maxsize=256)
+def _content_range(value: str) -> ContentRange | None:
+    """Every answer is asked several times."""
+    match = _CONTENT_RANGE.fullmatch(value)
     if match is None:
         return None
     size = None if match[3] == "*" else int(match[3])
@@ -135,13 +147,11 @@ class Source:
 
     def links(self) -> Links:
         """Where else the file may be had, as the answers on the way here told."""
-        values = [
-            (value, answer.url)
+        found = [
+            links(value, answer.url)
             for answer in self._way
-            for name, value in answer.fields()
-            if name == "link"
+            for value in answer.each("link")
         ]
-        found = [links(value, url) for value, url in values]
         return Links(
             duplicates=tuple(url for one in found for url in one.duplicates),
             described_by=next((o.described_by for o in found if o.described_by), ""),
@@ -340,6 +350,8 @@ def _raise_for_status(response: Response) -> None:
 
 def _without_userinfo(url: str) -> str:
     """The URL as it goes over the wire: userinfo and fragment off, ASCII only."""
+    if _AS_IT_IS.fullmatch(url):
+        return url
     parts = urlsplit(url)
     clean = parts._replace(
         netloc=parts.netloc.rpartition("@")[2],

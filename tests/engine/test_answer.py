@@ -29,6 +29,13 @@ def test_the_head_is_told_in_its_order() -> None:
     assert seen.last_modified == "Wed, 01 Jan 2025 00:00:00 GMT"
 
 
+def test_one_field_is_read_by_its_name() -> None:
+    """All its values, and none where there is no field of just that name."""
+    answer = Answer(206, URL, f"{HEAD}\nx-link: no\nlink: <a>\nlink: <b>")
+    assert answer.each("link") == ("<a>", "<b>")
+    assert answer.each("served") == answer.each("age") == ()
+
+
 @pytest.mark.parametrize(("status", "ranges"), [(206, True), (200, False), (416, True)])
 def test_a_whole_answer_shows_that_there_are_no_ranges(
     status: int, *, ranges: bool

@@ -43,39 +43,70 @@ def fd(tmp_path: Path) -> Iterator[int]:
 # -- threads -----------------------------------------------------------------
 
 
-def run_here(disk: Disk) -> bool:
-    """Whether the disk would save in this thread."""
-    where: list[int] = []
-    disk.quick(lambda: where.append(threading.get_ident())).result(5)
-    return where == [threading.get_ident()]
+def find() -> None:
+    """Stands for a kind of work."""
 
 
-def test_a_quick_disk_is_used_here(disk: Disk) -> None:
+def finish() -> None:
+    """Stands for another."""
+
+
+def took(
+    disk: Disk,
+    work: Callable[[], None],
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> bool:
+    """Whether the next of its kind may be done here, after one that took so long."""
+    ticks = iter([0.0, seconds])
+    with monkeypatch.context() as clock:
+        clock.setattr("engine.disk.monotonic", lambda: next(ticks))
+        disk.timed(work)
+    return disk.is_quick(work)
+
+
+def test_a_quick_disk_is_used_here(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first file goes to a thread; if that was quick, the next does not."""
-    assert not run_here(disk)
-    assert run_here(disk)
+    assert not disk.is_quick(finish)
+    assert took(disk, finish, QUICK / 2, monkeypatch)
 
 
-def test_a_slow_answer_sends_files_to_the_threads(
+def test_a_disk_that_was_always_slow_is_left_to_the_threads(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One slow file, and the next goes to a thread, until the disk is quick again."""
-    assert not run_here(disk)
-    ticks = iter([0.0, QUICK, 0.0, QUICK / 2, 0.0, 0.0])
-    monkeypatch.setattr("engine.disk.monotonic", lambda: next(ticks))
-    assert [run_here(disk) for _ in range(3)] == [True, False, True]
+    """Nothing is tried here before it was quick in a thread."""
+    assert not took(disk, finish, QUICK, monkeypatch)
 
 
-def test_a_failure_is_the_futures(disk: Disk) -> None:
-    """Whether it ran here or in a thread, the caller finds the error in one place."""
+def test_slow_answers_send_files_to_the_threads(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two slow files, and the next goes to a thread, until the disk is quick again."""
+    seconds = [0.0, QUICK, 0.0, QUICK, QUICK, QUICK, QUICK / 2]
+    here = [took(disk, finish, each, monkeypatch) for each in seconds]
+    assert here == [True, True, True, True, False, False, True]
+
+
+def test_each_kind_of_work_is_judged_by_itself(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that flushes slowly names are found here all the same."""
+    assert took(disk, find, 0.0, monkeypatch)
+    assert not took(disk, finish, QUICK, monkeypatch)
+    assert disk.is_quick(find)
+    assert took(disk, find, 0.0, monkeypatch)
+    assert not disk.is_quick(finish)
+
+
+def test_what_was_made_comes_back(disk: Disk) -> None:
+    """The caller has the result, or the error."""
 
     def fail() -> None:
         raise LocalError("no")
 
-    for _ in range(2):
-        with pytest.raises(LocalError, match="no"):
-            disk.quick(fail).result(5)
-        disk.quick(lambda: None).result(5)
+    assert disk.timed(divmod, 17, 5) == (3, 2)
+    with pytest.raises(LocalError, match="no"):
+        disk.timed(fail)
 
 
 @pytest.mark.parametrize("way", [Disk.move, Disk.submit])

@@ -109,6 +109,11 @@ async def making(tmp_path: Path, disk: Disk) -> AsyncIterator[Making]:
         await sink.close()
 
 
+def part_of(sink: FileSink) -> Path:
+    """Where its bytes are."""
+    return Path(sink.part)
+
+
 async def begin(sink: FileSink, size: int | None, name: str = "file.bin") -> FileSink:
     """Open it, which this test takes for granted."""
     remote = replace(REMOTE, size=size)
@@ -176,7 +181,7 @@ async def test_until_it_is_whole_a_file_has_another_name(making: Making) -> None
     await sink.write(blocks(LARGE, 5000)[0])
     assert list(making.data()) == ["file.bin.part"]
     assert sink.target is not None
-    assert (sink.target.name, sink.part.name) == ("file.bin", "file.bin.part")
+    assert (sink.target.name, part_of(sink).name) == ("file.bin", "file.bin.part")
 
 
 async def test_a_small_file_is_made_when_it_is_whole(making: Making) -> None:
@@ -389,7 +394,7 @@ async def test_a_symlink_that_comes_late_is_not_followed(
     victim.write_bytes(b"precious")
     sink = await begin(making(), len(SMALL))
     await sink.write(blocks(SMALL)[0])
-    sink.part.symlink_to(victim)
+    part_of(sink).symlink_to(victim)
     with suppress(LocalError):
         await sink.finish(len(SMALL), None)
     assert victim.read_bytes() == b"precious"
@@ -446,8 +451,8 @@ async def test_another_run_that_came_meanwhile_keeps_it(making: Making) -> None:
     """A small file is made when it is whole, and takes no byte from who was quicker."""
     sink = await begin(making(), len(SMALL))
     await sink.write(blocks(SMALL)[0])
-    sink.part.write_bytes(b"the other run's")
-    with locked(sink.part), suppress(LocalError):
+    part_of(sink).write_bytes(b"the other run's")
+    with locked(part_of(sink)), suppress(LocalError):
         await sink.finish(len(SMALL), None)
     assert making.content()["file.bin.part"] == b"the other run's"
 
@@ -472,7 +477,7 @@ async def test_what_another_run_left_meanwhile_is_kept(
 async def test_our_part_is_locked(making: Making) -> None:
     """While we write, another run cannot have it; afterwards it can."""
     sink = await begin(making(), None)
-    with sink.part.open("rb") as other:
+    with part_of(sink).open("rb") as other:
         with pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         await sink.close()
@@ -551,7 +556,7 @@ async def test_a_folder_that_went_away_is_told(making: Making) -> None:
     """A file that cannot get its name is an error of this machine."""
     sink = await begin(making(), None)
     await sink.write(blocks(SMALL)[0])
-    sink.part.unlink()
+    part_of(sink).unlink()
     with pytest.raises(LocalError, match="No such file or directory"):
         await sink.finish(len(SMALL), None)
 
@@ -623,7 +628,7 @@ async def test_the_room_is_taken_beside_the_first_writes(making: Making) -> None
     """From its first checkpoint on a file can end, whatever else is written."""
     sink = await begin(making(), len(LARGE))
     await sink.checkpoint(RangeSet(), REMOTE)
-    status = sink.part.stat()
+    status = part_of(sink).stat()
     assert (status.st_size, status.st_blocks * 512 >= len(LARGE)) == (0, True)
 
 
@@ -808,7 +813,7 @@ async def test_whoever_wants_to_overwrite_overwrites(making: Making) -> None:
 async def test_a_part_has_a_journal_from_the_beginning(making: Making) -> None:
     """Before its first byte it is known whose it is, and that nothing is here."""
     sink = await begin(making(), len(LARGE))
-    status = sink.part.stat()
+    status = part_of(sink).stat()
     assert making.journal() == Record(
         link=Link.of(URL),
         name="file.bin",
@@ -912,8 +917,8 @@ async def test_a_small_file_on_disk_has_a_name_that_is_free(making: Making) -> N
     """A small file that is put on disk late leaves alone what came meanwhile."""
     sink = await begin(making(), len(SMALL))
     await sink.write(blocks(SMALL)[0])
-    sink.part.write_bytes(b"the other run's")
-    with locked(sink.part), suppress(LocalError):
+    part_of(sink).write_bytes(b"the other run's")
+    with locked(part_of(sink)), suppress(LocalError):
         await sink.checkpoint(HALF, replace(REMOTE, size=len(SMALL)))
     assert making.content()["file.bin.part"] == b"the other run's"
 
@@ -1142,7 +1147,7 @@ async def test_what_was_found_is_locked(making: Making) -> None:
     sink = making()
     assert await sink.find(None) is not None
     with (
-        sink.part.open("rb") as other,
+        part_of(sink).open("rb") as other,
         pytest.raises(BlockingIOError),
     ):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -103,8 +103,8 @@ def test_where_there_is_none_there_is_none(tmp_path: Path) -> None:
 
 def test_a_journal_lies_beside_its_file() -> None:
     """It has the name of the partial file and an ending of its own."""
-    part = Path("/somewhere/file.tar.gz.part")
-    assert journal.path_of(part) == Path("/somewhere/file.tar.gz.part.hydra")
+    path = journal.path_of("/somewhere/file.tar.gz.part")
+    assert path == "/somewhere/file.tar.gz.part.hydra"
 
 
 def test_a_journal_knows_the_remote_file() -> None:

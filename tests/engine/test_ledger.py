@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import given, strategies as st
@@ -58,6 +59,19 @@ def test_the_next_run_finds_what_this_one_completed(
     assert not again.knows(URL + "x")
     assert again.find(tmp_path / "other") is None
     again.close()
+
+
+def test_what_is_completed_is_written_soon(
+    path: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Another run knows it before this one has ended."""
+    ledger.add(completed(tmp_path))
+    ledger.add(completed(tmp_path, "two"))
+    beside, due = open_ledger(path), monotonic() + 10
+    while beside.find(tmp_path / "two") is None:
+        assert monotonic() < due
+    assert beside.find(tmp_path / "file") is not None
+    beside.close()
 
 
 def test_two_runs_share_it(path: Path, ledger: Ledger, tmp_path: Path) -> None:

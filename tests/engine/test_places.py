@@ -72,6 +72,10 @@ OBSTACLES = [a_file, a_folder, a_link, a_dangling_link, a_link_to_a_folder]
 in_the_way = pytest.mark.parametrize("obstacle", OBSTACLES)
 
 
+def journal_of(target: Path) -> Path:
+    return Path(journal.path_of(part_of(target)))
+
+
 def leave(
     directory: Path,
     target: str = "a.txt",
@@ -81,7 +85,7 @@ def leave(
     data: bytes = b"half",
 ) -> Path:
     """What a run leaves that was stopped: a part, and the journal beside it."""
-    part = part_of(directory / target)
+    part = Path(part_of(directory / target))
     part.write_bytes(data)
     status = part.stat()
     record = Record(
@@ -95,18 +99,18 @@ def leave(
         device=status.st_dev,
         inode=status.st_ino,
     )
-    journal.save(journal.path_of(part), record)
+    journal.save(journal_of(directory / target), record)
     return directory / target
 
 
 def damage(target: Path) -> None:
     """Tear the journal of a target."""
-    journal.path_of(part_of(target)).write_bytes(b'{"version": 1, "ur')
+    journal_of(target).write_bytes(b'{"version": 1, "ur')
 
 
 def outdate(target: Path) -> None:
     """Let a later version have written the journal of a target."""
-    journal.path_of(part_of(target)).write_bytes(b'{"version": 2}')
+    journal_of(target).write_bytes(b'{"version": 2}')
 
 
 def content(directory: Path) -> dict[str, bytes]:
@@ -298,7 +302,7 @@ def test_an_empty_partial_with_a_journal_is_somebodys(tmp_path: Path) -> None:
 
 def test_a_journal_without_a_partial_is_free(tmp_path: Path) -> None:
     """Where nothing is left, what was written down about it holds nobody up."""
-    part_of(leave(tmp_path)).unlink()
+    Path(part_of(leave(tmp_path))).unlink()
     assert choose(Places(), tmp_path) == "a.txt"
 
 
@@ -314,7 +318,7 @@ def test_a_newer_journal_is_left_alone(tmp_path: Path, has_part: bool) -> None:
     target = leave(tmp_path)
     outdate(target)
     if not has_part:
-        part_of(target).unlink()
+        Path(part_of(target)).unlink()
     assert choose(Places(), tmp_path) == "a (2).txt"
 
 
@@ -361,8 +365,8 @@ def test_what_is_found_is_claimed(tmp_path: Path) -> None:
     places = Places()
     assert places.find(tmp_path, LINK, None) == target
     assert places.find(tmp_path, LINK, None) is None
-    part_of(target).unlink()
-    journal.path_of(part_of(target)).unlink()
+    Path(part_of(target)).unlink()
+    journal_of(target).unlink()
     assert choose(places, tmp_path) == "a (2).txt"
 
 
@@ -429,7 +433,7 @@ def test_a_journal_that_went_away_is_not_found(tmp_path: Path) -> None:
     assert places.find(tmp_path, Link.of("https://example.org/other"), None) is None
     target = leave(tmp_path)
     places.give_back(target)
-    journal.path_of(part_of(target)).unlink()
+    journal_of(target).unlink()
     assert places.find(tmp_path, LINK, None) is None
 
 
@@ -510,7 +514,7 @@ def test_what_is_set_aside_has_a_number(tmp_path: Path) -> None:
 def test_there_may_be_nothing_to_set_aside(tmp_path: Path) -> None:
     """Where only a journal is left, it goes; where nothing is, nothing happens."""
     target = leave(tmp_path)
-    part_of(target).unlink()
+    Path(part_of(target)).unlink()
     for _ in range(2):
         set_aside(target)
         assert content(tmp_path) == {}

@@ -47,7 +47,7 @@ class Look:
         search: Search | None,
     ) -> None:
         self.origin, self.source, self.remote = origin, source, remote
-        self.verifier = verifier
+        self.verifier, self._search = verifier, search
         self.promises = Promises(verifier, search, "sha1")
         self.ended = 0
         """How many looks are over."""
@@ -66,6 +66,12 @@ class Look:
     def begin(self, group: asyncio.TaskGroup) -> None:
         url = self.origin.url(FILE)
         self.promises.look(group, url, self.remote, self.source, self.end)
+
+    def another(self) -> None:
+        """A file of the same name, of which nothing was promised."""
+        assert self.verifier is not None
+        self.verifier = Verifier(self.verifier.pool)
+        self.promises = Promises(self.verifier, self._search, "sha1")
 
     def end(self) -> None:
         self.ended += 1
@@ -170,6 +176,19 @@ async def test_what_lies_beside_it_is_found() -> None:
         await look.look()
         assert look.found == {"SHA256SUMS": SHA256.hex}
         assert look.ended == 1
+
+
+async def test_what_was_found_for_another_file_is_there_at_once() -> None:
+    """The second file of a directory begins no look, and asks nobody."""
+    async with beside({"/pub/SHA256SUMS": text(SUMS)}) as look:
+        await look.look()
+        look.another()
+        asked = list(look.asked)
+        async with asyncio.TaskGroup() as group:
+            look.begin(group)
+            assert not look.promises.is_looking
+            assert look.found == {"SHA256SUMS": SHA256.hex}
+        assert (look.asked, look.ended) == (asked, 1)
 
 
 async def test_without_a_search_nothing_is_looked_for() -> None:

@@ -103,6 +103,15 @@ class Place:
         )
         return {promise.origin: promise.digest.hex for promise in found}
 
+    def known(
+        self, path: str, size: int | None = SMALL, preferred: str = "md5"
+    ) -> dict[str, str] | None:
+        """The same without asking, or None."""
+        known = self.search.known(self.origin.url(path), size, preferred)
+        if known is None:
+            return None
+        return {promise.origin: promise.digest.hex for promise in known}
+
     def was_asked(self, times: int) -> bool:
         return len(self.asked) == times
 
@@ -189,6 +198,28 @@ async def test_that_there_is_none_is_known_as_well() -> None:
     async with beside({}) as place:
         assert [await place.find(), await place.find("/pub/other")] == [{}, {}]
         assert sorted(place.asked) == sorted(manifests())
+
+
+async def test_what_was_looked_at_is_known_without_asking() -> None:
+    """Nothing before the first look; after it, what another search would find."""
+    async with beside({"/pub/SHA256SUMS": line()}) as place:
+        assert place.known(f"/pub/{NAME}") is None
+        await place.find()
+        asked = list(place.asked)
+        assert place.known(f"/pub/{NAME}") == {"SHA256SUMS": SHA256}
+        assert place.known("/pub/other") == {}
+        assert place.known(f"/other/{NAME}") is None
+        assert place.asked == asked
+
+
+async def test_what_may_have_a_sidecar_is_not_known() -> None:
+    """A big file without a manifest is asked for; what is no file has nothing."""
+    async with beside({}) as place:
+        await place.find()
+        assert place.known("/pub/other", WORTH_A_SIDECAR) == {}
+        assert place.known("/pub/other", WORTH_A_SIDECAR + 1) is None
+        assert place.known("/pub/other", None) is None
+        assert place.known("/pub/") == {}
 
 
 async def test_each_directory_is_looked_at() -> None:

@@ -1091,6 +1091,10 @@ class Adventure:
         return self._lanes[lane]
 
 
+def content_of(sink: FileSink) -> bytes:
+    return Path(sink.part).read_bytes()
+
+
 async def adventure(
     directory: Path, arrivals: list[Arrival], early: list[Promise], late: list[Promise]
 ) -> tuple[str, bytes]:
@@ -1101,7 +1105,7 @@ async def adventure(
     with ThreadPoolExecutor(2) as pool:
         verifier = Verifier(pool, early, PIECES)
         verdict = await Adventure(sink, verifier).live(arrivals, late)
-        content = sink.part.read_bytes()
+        content = content_of(sink)
         await verifier.settle()
     await sink.close()
     disk.close()
