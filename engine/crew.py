@@ -112,12 +112,14 @@ class Crew:
     def _has_room_for(self, job: Job) -> bool:
         if job.id in self._runs:
             return False  # paused and resumed before it stood still
-        busy = len(self._receiving)
-        if busy >= (self._most or MOST_JOBS) or not busy:
-            return not busy
-        window = self._window_of(job.host)
-        typed = self._most is not None
-        return typed or busy < window.size > window.flying
+        if len(self._receiving) >= (self._most or MOST_JOBS):
+            return False
+        if self._most is not None:
+            return True
+        host = job.host
+        there = sum(run.job.host == host for run in self._receiving)
+        window = self._window_of(host)
+        return not there or there < window.size > window.flying
 
     def _ended(self, run: Run) -> None:
         if self._runs.get(run.job.id) is run:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import monotonic, time
 
 from engine import Engine, EngineSnapshot, Event, scrubbed
@@ -113,5 +114,11 @@ def _alone(error: BaseException) -> BaseException:
 def stamp(at: float | None = None) -> str:
     """RFC 3339 in UTC, with milliseconds; of now, or of an event's time."""
     ago = 0.0 if at is None else monotonic() - at
-    moment = datetime.fromtimestamp(time() - ago, UTC)
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    seconds, milliseconds = divmod(int((time() - ago) * 1000), 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    """Many things happen in one: it is written out once."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -624,6 +624,22 @@ async def test_no_more_jobs_than_asked_run_at_a_time(tmp_path: Path) -> None:
     assert sorted(probed) == jobs
 
 
+async def test_one_host_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """What fills the window of one host leaves that of another as it is."""
+    many = {f"/{number}": Resource(FILE, rate=20_000) for number in range(4)}
+    async with (
+        Origin(many) as busy,
+        Origin({"/a": Resource(Content(1000))}) as idle,
+        running(tmp_path, threads=None) as engine,
+    ):
+        for path in list(many)[:4]:
+            engine.add(JobSpec(busy.url(path)))
+        states = [JobState.RUNNING] * 4
+        await until(lambda: [job.state for job in engine.snapshot().jobs] == states)
+        await engine.wait(engine.add(JobSpec(idle.url("/a"))))
+        assert sum(job.state is JobState.DONE for job in engine.snapshot().jobs) == 1
+
+
 async def test_many_small_files_share_the_lanes(tmp_path: Path) -> None:
     """Auto admits files while lanes are free: many small ones at the same time."""
     contents = {f"/{n}": Content(5_000, seed=n) for n in range(40)}
