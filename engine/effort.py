@@ -346,6 +346,6 @@ class Effort:
         if self._delivery.stream is not None:
             share = config.buffer // (self._threads or MANY_LANES)
             most = max(SMALLEST_LEASE, min(config.stream_chunk, share))
-            return StreamSizes(SMALLEST_LEASE, most)
+            return StreamSizes(SMALLEST_LEASE, most, config.buffer)
         most = HASHED_SEGMENT if self._is_hashed() else LARGEST_SEGMENT
         return FileSizes(config.min_chunk, max(most, config.min_chunk))

@@ -42,8 +42,6 @@ class Pace:
     """Seconds from a request to its first byte."""
     limit: float | None
     """On everything together."""
-    room: int = 1 << 62
-    """Bytes from the first that is missing to the first that the sink does not want."""
 
     @property
     def worth(self) -> int:
@@ -73,9 +71,11 @@ class StreamSizes:
 
     least: int
     most: int
+    room: int
+    """Bytes that may be held: how much of it is free just now is the horizon's business."""
 
     def want(self, pace: Pace) -> int:
-        part = pace.room // max(pace.lanes, 1)
+        part = self.room // max(pace.lanes, 1)
         worth = max(pace.worth, min(2 * pace.worth, part // 2))
         share = _last(pace, min(worth or UNKNOWN, part))
         if pace.limit is not None:

@@ -290,7 +290,6 @@ class Transfer:
             rate=mirror.usual_rate,
             latency=mirror.window.latency,
             limit=self._limiter.tightest,
-            room=max(self._sink.horizon - self._plan.front, 0),
         )
 
     def _help(self, number: int, mirror: Mirror) -> Segment | None:
