@@ -7,6 +7,8 @@ The policy, a function of what each interval brought:
   of its fair share;
 - otherwise go back and hold, and try again now and then; but not while bytes come
   faster and faster: far away a new connection takes many round trips to be fast;
+- what was concluded is void when less than half of what it was concluded from still
+  comes: some servers give each connection a quick beginning, and then hardly anything;
 - halve on a refusal (429, 503, 403 where it had worked) and on bursts of broken
   connections, at most once per `CUT_SPACING`: what one storm cost is charged once;
   a step that is refused while it is judged is only taken back: what was before works;
@@ -38,6 +40,8 @@ BURST = 4
 """One in so many lanes that break in one interval are too many, unless all do."""
 HOLD = 8.0
 """Seconds before a window that stopped paying is tried one larger again."""
+VOID = 0.5
+"""What share of the bytes that a hold was concluded from must still come."""
 DOUBLING_PAYS = 0.25
 SHARE = 8
 """A step is an eighth of the window, and one lane at least: less is lost in noise."""
@@ -70,6 +74,8 @@ class Window:
         self._doubling = True
         self._base: tuple[int, float] | None = None
         self._hold_until = 0.0
+        self._held_rate = 0.0
+        """Bytes per second when it was concluded that more lanes do not pay."""
         self._cut_at = -CUT_SPACING
         self._refused_at = -HOLD
         self._half: tuple[float, int] | None = None
@@ -227,6 +233,7 @@ class Window:
         self._cut_at = now
         self._was_cut = True
         self._doubling = False
+        self._held_rate = 0.0
         self._hold_until = now + HOLD
         self._set(now, size, reason, cut=True)
 
@@ -272,9 +279,12 @@ class Window:
                 return
             self._base = None
             if not pays:
-                self._retreat(base_size, gain, now)
+                self._retreat((base_size, base_rate), gain, now)
                 return
             self._doubling = self._doubling and gain >= DOUBLING_PAYS
+        elif rate < VOID * self._held_rate:
+            self._held_rate, self._hold_until = 0.0, now
+            self._doubling = not self._typed
         if now >= self._hold_until and self.size < self.ceiling:
             base = (self.size, rate)
             step = self.size if self._doubling else max(1, self.size // SHARE)
@@ -283,7 +293,8 @@ class Window:
             self._set(now, target, "doubling" if self._doubling else more)
             self._base = base
 
-    def _retreat(self, size: int, gain: float, now: float) -> None:
+    def _retreat(self, base: tuple[int, float], gain: float, now: float) -> None:
+        size, self._held_rate = base
         self._doubling = False
         self._hold_until = now + HOLD
         beyond = f"lanes {size + 1}-{self.size}" if self.size > size + 1 else "one more"

@@ -151,6 +151,43 @@ def test_a_window_that_holds_tries_again_now_and_then() -> None:
     assert window.size == 5
 
 
+def held() -> tuple[Window, float]:
+    """A window that was concluded to be enough, and the time by then."""
+    window = joined()
+    now = interval(window, 0.0, FLAT)
+    now = interval(window, now, FLAT, seconds=1.0)
+    assert "holding at 4" in reason(window)
+    return window, now
+
+
+@pytest.mark.parametrize(("left", "size"), [(0.6, 4), (0.4, 8)])
+def test_a_hold_is_void_when_the_bytes_stay_away(left: float, size: int) -> None:
+    """A quick beginning of each connection may be all that was judged."""
+    window, now = held()
+    now = interval(window, now, FLAT * left, seconds=1.0)
+    assert window.size == size
+    if size == 8:
+        now = interval(window, now, FLAT * left * 2, seconds=1.0)
+        assert (window.size, reason(window)) == (16, "doubling")
+
+
+@pytest.mark.parametrize("excuse", ["limit", "sink"])
+def test_a_hold_stands_while_something_else_is_the_limit(excuse: str) -> None:
+    """That fewer bytes come says nothing then."""
+    window, now = held()
+    interval(window, now, FLAT / 10, seconds=1.0, excuse=excuse)
+    assert window.size == 4
+
+
+def test_a_hold_after_a_cut_stands() -> None:
+    """Whoever was refused does not take fewer bytes for a reason to ask for more."""
+    window, now = held()
+    window.cut("HTTP 429", now)
+    assert window.size == 2
+    interval(window, now, FLAT / 10, seconds=1.0)
+    assert window.size == 2
+
+
 # -- what is judged ----------------------------------------------------------
 
 
