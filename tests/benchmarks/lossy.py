@@ -121,7 +121,7 @@ def server(far: Network, root: Path) -> Iterator[None]:
             while not (folder / "pid").exists():
                 if child.poll() is not None:
                     raise UnavailableError((folder / "error.log").read_text().strip())
-                time.sleep(0.01)
+                time.sleep(0.01)  # nginx tells nobody but its pid file
             yield
 
 

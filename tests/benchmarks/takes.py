@@ -131,7 +131,7 @@ class Run:
                     break
                 digest.update(block)
                 count += len(block)
-                time.sleep(max(count / READER - now, 0))
+                time.sleep(max(count / READER - now, 0))  # the reader that is slow
             else:
                 child.send(signal.SIGKILL)
             usage = child.wait()

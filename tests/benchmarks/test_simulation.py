@@ -30,7 +30,7 @@ def test_an_hour_passes_at_once() -> None:
 
     async def main() -> tuple[float, float]:
         began = vars(engine.transfer)["monotonic"]()
-        await asyncio.sleep(3600)
+        await asyncio.sleep(3600)  # of virtual time
         return began, vars(engine.transfer)["monotonic"]()
 
     began = time.monotonic()

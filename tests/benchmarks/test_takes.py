@@ -64,7 +64,7 @@ def test_failing(tmp_path: Path) -> None:
 
 def test_endless(tmp_path: Path) -> None:
     """A run that outlives our patience is ended."""
-    run = replace(run_of(tmp_path, "time.sleep(600)"), patience=0.1)
+    run = replace(run_of(tmp_path, "time.sleep(600)"), patience=0.1)  # is ended
 
     with pytest.raises(RunError, match="not done"):
         run.sample(Take.PIPE)

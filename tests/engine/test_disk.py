@@ -216,7 +216,7 @@ def test_what_a_file_holds_it_need_not_find(
         assert lacking(file.fileno(), size) == max(0, size - has)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do this")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has fallocate(2)")
 def test_what_is_reserved_is_no_content(fd: int) -> None:
     """Reserving takes blocks, and leaves the file as long as it was."""
     os.write(fd, b"data")
@@ -234,7 +234,7 @@ def test_reserving_what_is_there_changes_nothing(fd: int) -> None:
     assert os.pread(fd, 200, 0) == bytes(range(100))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do this")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has fallocate(2)")
 def test_what_cannot_be_reserved_is_told(fd: int) -> None:
     """Where there is not enough, nothing is begun that could not be ended."""
     with pytest.raises(OSError) as raised:

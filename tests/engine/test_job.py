@@ -279,7 +279,7 @@ def test_the_table_makes_sense() -> None:
     assert MOVES[JobState.PAUSED] == {JobState.QUEUED, JobState.CANCELLED}
     reached = {JobState.QUEUED}
     for _ in STATES:
-        reached |= {then for now in reached for then in MOVES[now]}
+        reached |= {after for before in reached for after in MOVES[before]}
     assert reached == set(STATES)
 
 

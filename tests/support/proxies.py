@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,7 +25,7 @@ _SIZE = 1 << 16
 _GONE = (OSError, asyncio.IncompleteReadError)
 
 
-class Proxy:
+class Proxy(ABC):
     """What all of them share: who is connected, what was asked, bytes both ways.
 
     `login` is `user:password`, where one is needed.
@@ -86,10 +87,11 @@ class Proxy:
             writer.transport.abort()
             self._tasks.discard(task)
 
+    @abstractmethod
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        raise NotImplementedError
+        """Speak with one client, in the protocol of this kind of proxy."""
 
     async def _tunnel(
         self,
